@@ -1,10 +1,12 @@
 //! `amiproof nightly`: a complete run that is compared with the night before, which is in a store or in the folder of runs.
 
+use std::cell::OnceCell;
 use std::sync::Arc;
 
 use amiproof_core::store::Error;
 use amiproof_model::exit::ExitCode;
 use amiproof_model::history::track::{Wanted, tracks};
+use amiproof_model::name::RunId;
 use amiproof_model::report::Report;
 use amiproof_reports::history::History;
 
@@ -34,18 +36,21 @@ pub(crate) fn run(global: &Global, args: &Nightly, output: &Output) -> Result<Ex
     };
     let region = inputs.matrix.cluster.region.clone();
     let night = Night { global, args, place, region };
-    let mut is_broken = false;
-    let baseline = match night.baseline(&inputs.matrix.name, output) {
-        Ok(baseline) => baseline,
-        Err(failure) => {
-            output.error(&failure);
+    let matrix = inputs.matrix.name.clone();
+    let asked: OnceCell<Result<Option<Arc<Report>>, Failure>> = OnceCell::new();
+    let find = |own: &RunId| {
+        let found = asked.get_or_init(|| night.baseline(&matrix, own, output));
+        if let Err(failure) = found {
+            output.error(failure);
             output.note("the run is not compared with an earlier one");
-            is_broken = true;
-            None
         }
+        found.as_ref().ok().cloned().flatten()
     };
-    let ending = Ending::Night { past: Past::Store(baseline.clone()), junit: args.junit };
+    let ending = Ending::Night { past: Past::Store(&find), junit: args.junit };
     let (exit, folder) = run::complete(global, &args.run, inputs, Goal::Nightly, ending, output)?;
+    let asked = asked.into_inner();
+    let mut is_broken = matches!(asked, Some(Err(_)));
+    let baseline = asked.and_then(Result::ok).flatten();
     if let Some(folder) = folder
         && let Err(failure) = night.add(&folder, exit, baseline, output)
     {
@@ -71,14 +76,11 @@ struct Night<'a> {
 }
 
 impl Night<'_> {
-    /// The last good night, and what is said about it.
-    fn baseline(&self, matrix: &str, output: &Output) -> Result<Option<Arc<Report>>, Failure> {
-        // A run that is continued may be in the store already.
-        let own = self.global.resumption.as_ref().map(|resumption| resumption.run.clone());
-        let own = own.or_else(|| self.args.run.run.clone()).and_then(|run| run.parse().ok());
+    /// The last good night but this one, which is in the store already if it is continued, or repeated in the lab; and what is said about it.
+    fn baseline(&self, matrix: &str, own: &RunId, output: &Output) -> Result<Option<Arc<Report>>, Failure> {
         let found = block_on(async {
             let store = self.place.reach(&self.args.run.target, self.region.as_deref(), output).await?;
-            store.baseline(matrix, own.as_ref()).await.map_err(|error| self.place.failure(&error))
+            store.baseline(matrix, Some(own)).await.map_err(|error| self.place.failure(&error))
         })??;
         self.place.warn(&found.passed_over, output);
         let store = &self.place.location;

@@ -9,7 +9,7 @@ use amiproof_core::run::{Answers, Experiment, Plan, Steps, Stop, Tools, journal}
 use amiproof_model::conclusion::{Scope, Summary};
 use amiproof_model::exit::ExitCode;
 use amiproof_model::matrix::Matrix;
-use amiproof_model::name::VariantName;
+use amiproof_model::name::{RunId, VariantName};
 use amiproof_model::report::Report;
 use amiproof_reports::compare::compare as compared;
 use amiproof_reports::{Format, Options, terminal};
@@ -31,19 +31,19 @@ use crate::session::{self, Goal};
 use crate::signals::{SignalEvent, Signals};
 
 /// What a night is compared with, unless the command line says something else.
-pub(super) enum Past {
+pub(super) enum Past<'a> {
     /// The newest report in the folder of runs.
     Folder,
-    /// What was found in a store: nothing in the first night.
-    Store(Option<Arc<Report>>),
+    /// What a store has for the run of this name, which may be in it already: asked once the name is known.
+    Store(&'a dyn Fn(&RunId) -> Option<Arc<Report>>),
 }
 
 /// What is done with the report of a complete run.
-pub(super) enum Ending {
+pub(super) enum Ending<'a> {
     /// It is judged.
     Report,
     /// It is judged, and compared with an earlier night.
-    Night { past: Past, junit: Junit },
+    Night { past: Past<'a>, junit: Junit },
     /// The first bad one of these columns is looked for, which are releases of one image, the oldest first.
     Releases(Vec<VariantName>),
 }
@@ -60,7 +60,7 @@ pub(super) fn complete(
     args: &Run,
     inputs: Inputs,
     goal: Goal,
-    ending: Ending,
+    ending: Ending<'_>,
     output: &Output,
 ) -> Result<(ExitCode, Option<RunDir>), Failure> {
     if args.given.kubeconfig.is_some() && goal != Goal::All {
@@ -73,13 +73,14 @@ pub(super) fn complete(
     if request.checks.is_empty() && goal != Goal::Apply {
         return nothing_selected(output).map(|exit| (exit, None));
     }
+    let mut in_store = None;
     match ending {
         Ending::Report => {}
         Ending::Night { past: Past::Folder, junit } => request.junit = junit,
-        Ending::Night { past: Past::Store(found), junit } => {
+        Ending::Night { past: Past::Store(find), junit } => {
             request.junit = junit;
             request.has_store = true;
-            request.baseline = request.baseline.or(found);
+            in_store = Some(find);
         }
         Ending::Releases(columns) => request.releases = columns,
     }
@@ -109,6 +110,10 @@ pub(super) fn complete(
         }
     };
     let run = folder.run().clone();
+    if let Some(find) = in_store {
+        let found = find(&run.id);
+        request.baseline = request.baseline.or(found);
+    }
     let exit = runtime::run(place.target, || execute(global, place, request, folder, steps, goal, output))??;
     Ok((exit, Some(run)))
 }
