@@ -20,6 +20,7 @@ pub mod junit;
 pub mod machine;
 pub mod markdown;
 mod origin;
+mod page;
 pub mod proof;
 mod release_notes;
 pub mod releases;

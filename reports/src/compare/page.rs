@@ -1,24 +1,19 @@
 //! A comparison as one self-contained page without scripts.
 
 use askama::Template;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use sha2::{Digest, Sha256};
 
 use super::comparison::{Comparison, ResultChange};
 use super::facts::FactChange;
 use super::state::Change;
 use crate::error::RenderError;
 use crate::origin::origin_word;
+use crate::page::Frame;
 use crate::text;
-
-const STYLE: &str = include_str!("../../templates/page.css");
 
 #[derive(Template)]
 #[template(path = "compare.html")]
 struct Page {
-    policy: String,
-    style: &'static str,
+    frame: Frame,
     title: String,
     verdict: &'static str,
     headline: String,
@@ -81,11 +76,7 @@ pub(super) fn render(comparison: &Comparison) -> Result<String, RenderError> {
     };
     let caveats = |compared| comparison.caveat_lines(compared).iter().map(|text| line(text)).collect();
     let page = Page {
-        policy: format!(
-            "default-src 'none'; style-src 'sha256-{}'; base-uri 'none'; form-action 'none'",
-            STANDARD.encode(Sha256::digest(STYLE))
-        ),
-        style: STYLE,
+        frame: Frame::new(),
         title: format!("{}: {} against {}", candidate.matrix, candidate.run, base.run),
         verdict: if comparison.has_regression() { "Regression" } else { "No regression" },
         headline: line(&comparison.headline()),

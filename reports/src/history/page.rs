@@ -2,16 +2,12 @@
 
 use amiproof_model::history::{Mark, Night, Track, Trend};
 use askama::Template;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use sha2::{Digest, Sha256};
 
 use super::strip::{HEIGHT, Strip};
 use super::{History, day, shown, since, span};
 use crate::error::RenderError;
+use crate::page::Frame;
 use crate::text;
-
-const STYLE: &str = include_str!("../../templates/page.css");
 
 /// How many rows of one trend the page shows; `amiproof history --output json` has all of them.
 const ROWS: usize = 2000;
@@ -24,8 +20,7 @@ const NIGHT: usize = 8;
 #[derive(Template)]
 #[template(path = "history.html")]
 struct Page {
-    policy: String,
-    style: &'static str,
+    frame: Frame,
     matrix: String,
     span: String,
     newest: String,
@@ -94,11 +89,7 @@ pub fn page(history: &History<'_>) -> Result<String, RenderError> {
     let is_shown = |trend: &&Trend| **trend != Trend::Steady || history.has_steady;
     let steady = history.tracks.iter().filter(|track| track.trend == Trend::Steady).count();
     let page = Page {
-        policy: format!(
-            "default-src 'none'; style-src 'sha256-{}'; base-uri 'none'; form-action 'none'",
-            STANDARD.encode(Sha256::digest(STYLE))
-        ),
-        style: STYLE,
+        frame: Frame::new(),
         matrix: text::line(history.matrix),
         span: span(history).unwrap_or_else(|| "no night yet".to_owned()),
         newest: nights

@@ -3,20 +3,15 @@
 use amiproof_model::report::Impact;
 use amiproof_model::report::impact::{Effect, ImpactOutcome};
 use askama::Template;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use sha2::{Digest, Sha256};
 
 use super::rows::{Kind, not_measured, numbers, of_kind, setting};
 use crate::error::RenderError;
-
-const STYLE: &str = include_str!("../../templates/page.css");
+use crate::page::Frame;
 
 #[derive(Template)]
 #[template(path = "impact.html")]
 struct Page<'a> {
-    policy: String,
-    style: &'static str,
+    frame: Frame,
     title: String,
     sentence: String,
     host: String,
@@ -83,11 +78,7 @@ pub(super) fn render(impact: &Impact) -> Result<String, RenderError> {
     let unfinished = impact.unfinished.iter().map(|why| format!("Not finished: {why}."));
     let left = impact.not_restored.iter().map(|node| format!("Not restored: {node}"));
     let page = Page {
-        policy: format!(
-            "default-src 'none'; style-src 'sha256-{}'; base-uri 'none'; form-action 'none'",
-            STANDARD.encode(Sha256::digest(STYLE))
-        ),
-        style: STYLE,
+        frame: Frame::new(),
         title: format!("What {} level {} breaks on {}", impact.benchmark, u8::from(impact.level), impact.variant),
         sentence: impact.sentence(),
         host: impact.host.join(", "),
