@@ -15,6 +15,7 @@ pub mod cluster;
 pub mod context;
 pub mod cost;
 pub mod destroy;
+mod digest;
 pub mod doctor;
 pub mod endpoint;
 pub mod evidence;

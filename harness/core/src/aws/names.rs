@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use amiproof_model::name::{Level, RunId, VariantName};
 use jiff::Timestamp;
-use sha2::{Digest as _, Sha256};
+
+use crate::digest::short_sha256;
 
 /// The tag with the run's id. On every resource that a run creates.
 pub const RUN_TAG: &str = "amiproof:run";
@@ -138,7 +139,7 @@ pub fn network_stack(cluster: &str) -> String {
 /// A token that makes a create call idempotent, for the `turn`-th creation of a resource within a run: 32 hexadecimal digits, which every
 /// service accepts.
 pub(crate) fn client_token(run: &RunId, resource: &[&str], turn: usize) -> String {
-    hex(&format!("{run}/{}/{turn}", resource.join("/")), 16)
+    short_sha256(format!("{run}/{}/{turn}", resource.join("/")), 16)
 }
 
 /// The text itself, or its beginning with a digest if it is too long.
@@ -146,13 +147,9 @@ fn shortened(text: &str, max: usize) -> String {
     if text.len() <= max {
         return text.to_owned();
     }
-    let digest = hex(text, 4);
+    let digest = short_sha256(text, 4);
     let head: String = text.chars().take(max - digest.len() - 1).collect();
     format!("{}-{digest}", head.trim_end_matches('-'))
-}
-
-fn hex(text: &str, bytes: usize) -> String {
-    Sha256::digest(text).iter().take(bytes).map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

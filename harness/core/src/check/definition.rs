@@ -2,7 +2,8 @@
 
 use amiproof_model::workload::Workload;
 use serde_json::json;
-use sha2::{Digest as _, Sha256};
+
+use crate::digest::short_sha256;
 
 /// The first 12 hexadecimal digits of a digest of what a workload file asks: its objects, expectations, needs, timeout and operating system.
 /// Title, comments and layout of the file do not count, and neither does the order of keys.
@@ -17,7 +18,7 @@ pub fn digest(workload: &Workload) -> String {
     });
     let mut text = String::new();
     write(&asked, &mut text);
-    Sha256::digest(text).iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+    short_sha256(text, 6)
 }
 
 /// JSON with sorted keys.

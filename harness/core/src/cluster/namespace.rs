@@ -11,12 +11,12 @@ use kube::discovery::{Scope, verbs};
 use kube::runtime::watcher;
 use kube::{Api, Discovery, ResourceExt as _};
 use serde_json::json;
-use sha2::{Digest as _, Sha256};
 use tokio::time::Instant;
 
 use super::objects::is_not_found;
 use super::watch::{self, Stopped};
 use super::{Access, FIELD_MANAGER, MANAGED_BY, RUN_LABEL, VARIANT_LABEL};
+use crate::digest::short_sha256;
 use crate::ledger;
 
 /// The longest name of a namespace (a DNS label).
@@ -92,7 +92,7 @@ pub fn name(run: &RunId, subject: &str, what: &str) -> String {
     if whole.len() <= LONGEST {
         return whole.trim_end_matches('-').to_owned();
     }
-    let digest: String = Sha256::digest(&whole).iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+    let digest = short_sha256(&whole, 4);
     let head: String = whole.chars().take(LONGEST - digest.len() - 1).collect();
     format!("{}-{digest}", head.trim_end_matches('-'))
 }

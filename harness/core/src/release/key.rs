@@ -14,6 +14,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::error::Error;
 use crate::aws::{Clients, kms};
+use crate::digest::sha256;
 
 /// The prefix of the id, alias or ARN of a key in KMS, as cosign writes it.
 const IN_KMS: &str = "awskms:///";
@@ -154,7 +155,7 @@ impl Verifier {
 }
 
 fn id(der: &[u8]) -> String {
-    Sha256::digest(der).iter().map(|byte| format!("{byte:02x}")).collect()
+    sha256(der)
 }
 
 async fn public_key(name: &str, clients: &Clients) -> Result<Vec<u8>, Error> {

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use amiproof_model::matrix::{Family, UserData, Variant};
 use amiproof_model::report::UserDataRecord;
-use sha2::{Digest as _, Sha256};
 
 use super::{ClusterFacts, bottlerocket, generate};
+use crate::digest::sha256;
 
 /// The record of a variant's user data; `None` where none can be made of it, which `amiproof check` and the run itself say.
 pub fn record(variant: &Variant, user: Option<&UserData>) -> Option<UserDataRecord> {
     let text = generate(&ClusterFacts::placeholder("cluster"), variant, user, &BTreeMap::new()).ok()?;
-    let sha256 = Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect();
+    let sha256 = sha256(text);
     let settings = user.filter(|_| variant.family == Family::Bottlerocket);
     let bootstrap_images = settings.map(|user| bottlerocket::bootstrap_images(&user.text)).unwrap_or_default();
     Some(UserDataRecord { sha256, bootstrap_images })

@@ -4,6 +4,7 @@ use amiproof_model::name::{Benchmark, Level};
 use amiproof_model::report::{ImportedFrom, NodeRecord, Subject};
 use sha2::{Digest as _, Sha256};
 
+use crate::digest::short_sha256;
 use crate::scan::import::document::word;
 
 /// The target of an import.
@@ -68,7 +69,7 @@ impl Target {
 
 /// Eight digits that stand for a text.
 pub(super) fn digest(text: &str) -> String {
-    Sha256::digest(text).iter().take(4).map(|byte| format!("{byte:02x}")).collect()
+    short_sha256(text, 4)
 }
 
 /// The name of a scanner: the user's word for it, or the file's.
