@@ -55,7 +55,8 @@ impl<'a> Context<'a> {
         !self.news.is_empty() && self.news.contains(&(result.subject.clone(), result.check.clone()))
     }
 
-    /// The rank of a column with these results, most important first: regressions before known failures, smoke tests before controls.
+    /// The rank of a column with these results, most important first: what the baseline does not have before what it has, smoke tests before
+    /// controls.
     pub(crate) fn urgency(&self, results: &[&CheckResult]) -> (bool, u8) {
         let first = results.first();
         (!first.is_some_and(|result| self.is_new(result)), first.map_or(u8::MAX, |result| weight(result.check.suite())))

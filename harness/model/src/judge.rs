@@ -17,7 +17,6 @@ pub fn judge(
     earlier_attempts: usize,
     waivers: &[Waiver],
     circumstances: &Circumstances<'_>,
-    known: bool,
     now: Timestamp,
 ) -> Disposition {
     match outcome {
@@ -33,7 +32,6 @@ pub fn judge(
                 reason: waiver.reason.clone(),
                 until: waiver.expires,
             },
-            None if known => Disposition::Known,
             None => Disposition::Failed,
         },
     }
@@ -82,17 +80,16 @@ mod tests {
         let now: Timestamp = "2026-11-21T00:00:00Z".parse().unwrap();
         let open = [waiver("2027-01-31")];
         let expired = [waiver("2026-11-20")];
-        let judged = |outcome: &Outcome, earlier, waivers: &[Waiver], known| {
-            judge(outcome, earlier, waivers, &circumstances, known, now).as_str()
+        let judged = |outcome: &Outcome, earlier, waivers: &[Waiver]| {
+            judge(outcome, earlier, waivers, &circumstances, now).as_str()
         };
-        assert_eq!(judged(&Outcome::Pass, 0, &open, true), "passed");
-        assert_eq!(judged(&Outcome::Pass, 1, &[], false), "flaky");
-        assert_eq!(judged(&fail(), 0, &[], false), "failed");
-        assert_eq!(judged(&fail(), 0, &open, false), "waived");
-        assert_eq!(judged(&fail(), 0, &expired, false), "failed");
-        assert_eq!(judged(&fail(), 0, &expired, true), "known");
-        assert_eq!(judged(&Outcome::Error { message: "throttled".into() }, 0, &open, true), "error");
-        assert_eq!(judged(&Outcome::NotEvaluated { reason: "no scan".into() }, 0, &open, true), "not evaluated");
+        assert_eq!(judged(&Outcome::Pass, 0, &open), "passed");
+        assert_eq!(judged(&Outcome::Pass, 1, &[]), "flaky");
+        assert_eq!(judged(&fail(), 0, &[]), "failed");
+        assert_eq!(judged(&fail(), 0, &open), "waived");
+        assert_eq!(judged(&fail(), 0, &expired), "failed");
+        assert_eq!(judged(&Outcome::Error { message: "throttled".into() }, 0, &open), "error");
+        assert_eq!(judged(&Outcome::NotEvaluated { reason: "no scan".into() }, 0, &open), "not evaluated");
     }
 
     #[test]
@@ -121,7 +118,7 @@ mod tests {
         let circumstances = Circumstances { variant: Some("al2023"), level: None, check: &check, control: None };
         let waivers =
             [waiver("2026-11-20"), Waiver { owner: "security".into(), ..waiver("2026-11-21") }, waiver("2027-01-31")];
-        let at = |now: &str| judge(&fail(), 0, &waivers, &circumstances, false, now.parse().unwrap());
+        let at = |now: &str| judge(&fail(), 0, &waivers, &circumstances, now.parse().unwrap());
         let until = |disposition| match disposition {
             Disposition::Waived { until, owner, .. } => format!("{owner} {until}"),
             other => other.as_str().to_owned(),
@@ -137,8 +134,8 @@ mod tests {
         let check = "node/ready".parse().unwrap();
         let circumstances = Circumstances { variant: None, level: None, check: &check, control: None };
         let now = "2026-11-21T00:00:00Z".parse().unwrap();
-        assert_eq!(judge(&fail(), 2, &[], &circumstances, false, now), Disposition::Failed);
-        assert_eq!(judge(&Outcome::Pass, 2, &[waiver("2027-01-31")], &circumstances, true, now), Disposition::Flaky);
+        assert_eq!(judge(&fail(), 2, &[], &circumstances, now), Disposition::Failed);
+        assert_eq!(judge(&Outcome::Pass, 2, &[waiver("2027-01-31")], &circumstances, now), Disposition::Flaky);
     }
 
     #[test]
@@ -149,7 +146,7 @@ mod tests {
         let both = Outcome::Fail { findings: vec![Finding::new("node 1", "a"), Finding::new("node 2", "b")] };
         let first = Waiver { node: Some(1), ..waiver("2027-02-28") };
         let second = Waiver { node: Some(2), owner: "security".into(), ..waiver("2027-01-31") };
-        let judged = |waivers: &[Waiver]| judge(&both, 0, waivers, &circumstances, false, now);
+        let judged = |waivers: &[Waiver]| judge(&both, 0, waivers, &circumstances, now);
         assert_eq!(judged(std::slice::from_ref(&first)), Disposition::Failed);
         let Disposition::Waived { owner, until, .. } = judged(&[first.clone(), second.clone()]) else { panic!("both") };
         assert_eq!(

@@ -13,7 +13,7 @@ pub enum State {
     Passed,
     /// Passed on a retry.
     Flaky,
-    /// Failed, known or not.
+    /// Failed, tolerated or not.
     Failing,
     /// Failed, but waived.
     Waived,
@@ -37,7 +37,7 @@ impl State {
         match result.disposition {
             Disposition::Passed => Self::Passed,
             Disposition::Flaky => Self::Flaky,
-            Disposition::Failed | Disposition::Known | Disposition::Tolerated => Self::Failing,
+            Disposition::Failed | Disposition::Tolerated => Self::Failing,
             // What is only shown is nobody's failure, and no more a regression than a failure that is signed for.
             Disposition::Waived { .. } | Disposition::Informational => Self::Waived,
             Disposition::NotApplicable => Self::NotApplicable,

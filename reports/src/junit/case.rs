@@ -346,7 +346,6 @@ pub(crate) fn kind(disposition: &Disposition) -> Kind {
         Disposition::Failed => Kind::Failure,
         Disposition::Error | Disposition::NotEvaluated => Kind::Error,
         Disposition::Waived { .. }
-        | Disposition::Known
         | Disposition::Tolerated
         | Disposition::NotApplicable
         | Disposition::Informational

@@ -69,7 +69,7 @@ impl Answer {
             (Outcome::NotApplicable { .. }, _) => Self::NotApplicable,
             (Outcome::Manual { .. }, _) => Self::Review,
             (_, Disposition::Passed | Disposition::Flaky) => Self::Pass,
-            (_, Disposition::Waived { .. } | Disposition::Known | Disposition::Tolerated) => Self::Accepted,
+            (_, Disposition::Waived { .. } | Disposition::Tolerated) => Self::Accepted,
             (_, Disposition::Informational) => Self::Informational,
             (_, Disposition::NotApplicable) => Self::NotApplicable,
             (_, Disposition::Manual) => Self::Review,
@@ -155,9 +155,6 @@ impl<'a> Row<'a> {
         };
         match &self.result.filter(|_| self.answer == Answer::Accepted)?.disposition {
             Disposition::Waived { owner, reason, until } => of(owner, reason, Some(*until)),
-            Disposition::Known => {
-                of("baseline", "it failed in the baseline, too, and the run accepts known failures", None)
-            }
             Disposition::Tolerated => of("threshold", "a threshold of the matrix file tolerates it", None),
             _ => None,
         }

@@ -19,7 +19,7 @@ pub(super) fn matrix(context: &Context<'_>, sheet: &Sheet<'_>, style: &Style) ->
     let mut out = table.unwrap_or_default().join("\n");
     out.push('\n');
     for line in style::wrap(
-        "passed/failed  !error  ?not evaluated  ~waived, known or allowed  @manual  i informational",
+        "passed/failed  !error  ?not evaluated  ~waived, tolerated or allowed  @manual  i informational",
         style.columns(),
     ) {
         out.push_str(&style.paint(Ink::Faint, &line));
@@ -122,7 +122,7 @@ fn figures(tally: &Tally, style: &Style) -> String {
     for (mark, number, ink) in [
         ('!', of(&[Status::Error]), Ink::Doubt),
         ('?', of(&[Status::NotEvaluated, Status::Blocked]), Ink::Doubt),
-        ('~', of(&[Status::Waived, Status::Known, Status::Tolerated, Status::Allowed]), Ink::Faint),
+        ('~', of(&[Status::Waived, Status::Tolerated, Status::Allowed]), Ink::Faint),
         ('@', of(&[Status::Manual]), Ink::Faint),
         ('i', of(&[Status::Informational]), Ink::Faint),
     ] {

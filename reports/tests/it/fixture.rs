@@ -218,7 +218,7 @@ pub(crate) fn mixed() -> Report {
         reason: "rebuild is scheduled".into(),
         until: "2027-01-31".parse().unwrap(),
     };
-    let mut known = control(
+    let mut tolerated = control(
         "os-cis",
         "cis-al2023-1.0.0",
         "1.1.2",
@@ -226,7 +226,7 @@ pub(crate) fn mixed() -> Report {
         l1(),
         fail("node 1", "not mounted"),
     );
-    known.disposition = Disposition::Known;
+    tolerated.disposition = Disposition::Tolerated;
     let mut flaky = result("kubelet-path/logs", "logs come through the kubelet", l1(), Outcome::Pass);
     flaky.disposition = Disposition::Flaky;
     flaky.earlier_attempts = vec![fail("pod web", "connection reset by peer")];
@@ -253,7 +253,7 @@ pub(crate) fn mixed() -> Report {
     report.results.extend([
         failed,
         waived,
-        known,
+        tolerated,
         flaky,
         nasty,
         control(

@@ -149,7 +149,7 @@ fn skips_say_why_in_message_and_text() {
     let (xml, parsed) = parsed(&fixture::mixed());
     for (check, kind, message) in [
         ("node/age", "waived", "waived by platform until 2027-01-31: rebuild is scheduled"),
-        ("cis-al2023-1.0.0/1.1.2", "known", "not mounted"),
+        ("cis-al2023-1.0.0/1.1.2", "tolerated", "not mounted"),
         ("windows/rdp-closed", "not-applicable", "not a Windows image"),
     ] {
         let TestCaseStatus::Skipped { message: actual, ty, description, .. } = &find(&parsed, check).status else {

@@ -19,8 +19,8 @@ fn one(outcome: Outcome) -> Report {
 /// Every state of a report, with the word and the exit code that it comes to, and the earlier run that it is compared with.
 fn states() -> Vec<(Report, Option<Report>, Conclusion, ExitCode)> {
     let not_evaluated = Outcome::NotEvaluated { reason: "no scan".into() };
-    let mut known = one(fail("node 1", "not ready"));
-    known.results[0].disposition = Disposition::Known;
+    let mut tolerated = one(fail("node 1", "not ready"));
+    tolerated.results[0].disposition = Disposition::Tolerated;
     let mut shown = fixture::green();
     let control =
         fixture::control("os-cis", "cis-al2023-1.0.0", "1.1", "t", of_variant("al2023-eks"), fail("node 1", "no"));
@@ -28,7 +28,7 @@ fn states() -> Vec<(Report, Option<Report>, Conclusion, ExitCode)> {
     shown.results.last_mut().unwrap().disposition = Disposition::Informational;
     vec![
         (fixture::green(), None, Conclusion::Passed, ExitCode::Passed),
-        (known, None, Conclusion::Passed, ExitCode::Passed),
+        (tolerated, None, Conclusion::Passed, ExitCode::Passed),
         (shown, None, Conclusion::Passed, ExitCode::Passed),
         (one(fail("node 1", "not ready")), None, Conclusion::Failed, ExitCode::Failed),
         (one(fail("node 1", "not ready")), Some(one(Outcome::Pass)), Conclusion::Regression, ExitCode::Regression),

@@ -27,7 +27,7 @@ pub fn settle(report: &mut Report, waivers: &[Waiver], now: Timestamp) {
             Subject::Cluster => None,
         };
         let circumstances = Circumstances::of(result, level);
-        result.disposition = judge(&result.outcome, result.earlier_attempts.len(), waivers, &circumstances, false, now);
+        result.disposition = judge(&result.outcome, result.earlier_attempts.len(), waivers, &circumstances, now);
     }
     facts::attach(report);
     report.waivers = waiver::records(report, waivers, now);

@@ -191,7 +191,6 @@ pub(crate) fn is_evaluated(row: &CheckResult) -> bool {
         Disposition::Passed
         | Disposition::Flaky
         | Disposition::Waived { .. }
-        | Disposition::Known
         | Disposition::Tolerated
         | Disposition::Failed => true,
         Disposition::Informational => matches!(row.outcome, Outcome::Pass | Outcome::Fail { .. }),

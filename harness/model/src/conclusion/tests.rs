@@ -74,9 +74,9 @@ fn the_code_follows_from_the_worst_that_happened() {
     use Disposition as D;
     for (dispositions, expected, reason) in [
         (
-            vec![D::Passed, waived(), D::Known, D::Flaky, D::NotApplicable, D::Manual],
+            vec![D::Passed, waived(), D::Flaky, D::NotApplicable, D::Manual],
             0,
-            "1 passed, 1 flaky, 1 waived, 1 known",
+            "1 passed, 1 flaky, 1 waived",
         ),
         (vec![D::Passed, D::Informational], 0, "1 passed, 1 informational"),
         (vec![D::Informational], 0, "1 informational"),
@@ -214,7 +214,6 @@ fn any_disposition() -> impl Strategy<Value = Disposition> {
         4 => Just(D::Passed),
         1 => Just(D::Flaky),
         1 => Just(waived()),
-        1 => Just(D::Known),
         1 => Just(D::Tolerated),
         1 => Just(D::Informational),
         1 => Just(D::NotApplicable),

@@ -42,7 +42,7 @@ impl Mark {
             Disposition::Passed => Self::Passed,
             Disposition::Flaky => Self::Flaky,
             Disposition::Waived { .. } => Self::Waived,
-            Disposition::Failed | Disposition::Known | Disposition::Tolerated => Self::Failed,
+            Disposition::Failed | Disposition::Tolerated => Self::Failed,
             Disposition::Informational => Self::Informational,
             Disposition::NotApplicable | Disposition::Manual => Self::NotApplicable,
             Disposition::NotEvaluated | Disposition::Allowed | Disposition::Blocked { .. } | Disposition::Error => {

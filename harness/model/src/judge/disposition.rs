@@ -26,8 +26,6 @@ pub enum Disposition {
         /// Until when.
         until: jiff::civil::Date,
     },
-    /// Failed, as in the baseline. Only if the user asked to accept known failures.
-    Known,
     /// Failed, but within a threshold of the matrix file: the row of the threshold decides.
     Tolerated,
     /// Informational: a benchmark of the operating system on an image that is not hardened to it.

@@ -111,14 +111,6 @@ pub enum Refusal {
         /// How many.
         count: usize,
     },
-    /// Failures that are accepted only because an earlier run has them, too.
-    #[error("{variant} has failures that are accepted only because the baseline has them, too ({count})")]
-    Known {
-        /// The variant.
-        variant: VariantName,
-        /// How many.
-        count: usize,
-    },
     /// A row that says two things.
     #[error("{check} on {variant} is reported as passed, but its outcome is {outcome}")]
     Contradiction {
@@ -216,7 +208,6 @@ impl Refusal {
             }
             Self::Verdict { .. } => "`amiproof rerun --failed` repeats checks that have no result".to_owned(),
             Self::Incomplete { .. } => "--allow-incomplete promotes it anyway".to_owned(),
-            Self::Known { .. } => "waive them, with an owner and a date, and run amiproof again".to_owned(),
             Self::Contradiction { .. } | Self::Twice { .. } => {
                 "the report was changed after amiproof wrote it: run amiproof again".to_owned()
             }
@@ -306,9 +297,6 @@ fn of_verdict(report: &Report, variant: &VariantRecord, gates: &Gates<'_>) -> Op
     let summary = Summary::of(report, Scope::Of(&subject), 0);
     let name = variant.name.clone();
     match summary.conclusion {
-        Conclusion::Passed | Conclusion::Incomplete if summary.counts.known > 0 => {
-            Some(Refusal::Known { variant: name, count: summary.counts.known })
-        }
         Conclusion::Passed => None,
         Conclusion::Incomplete if gates.may_be_incomplete => None,
         Conclusion::Incomplete => Some(Refusal::Incomplete { variant: name, count: summary.counts.allowed }),

@@ -171,7 +171,6 @@ fn test_result(report: &Report, variant: &VariantName, digest: &str, writer: &st
             Disposition::NotApplicable | Disposition::Manual => continue,
             Disposition::Flaky
             | Disposition::Waived { .. }
-            | Disposition::Known
             | Disposition::Tolerated
             | Disposition::Informational
             | Disposition::Allowed => Came::Warned,

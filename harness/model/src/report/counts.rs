@@ -15,8 +15,6 @@ pub struct Counts {
     pub failed: usize,
     /// Failed, but waived.
     pub waived: usize,
-    /// Failed, as in the baseline.
-    pub known: usize,
     /// Passed, but only on a retry.
     pub flaky: usize,
     /// Failed, within what a threshold allows.
@@ -48,7 +46,6 @@ impl Counts {
         self.passed
             + self.failed
             + self.waived
-            + self.known
             + self.flaky
             + self.tolerated
             + self.not_applicable
@@ -66,7 +63,6 @@ impl Counts {
             Disposition::Passed => self.passed += 1,
             Disposition::Failed => self.failed += 1,
             Disposition::Waived { .. } => self.waived += 1,
-            Disposition::Known => self.known += 1,
             Disposition::Flaky => self.flaky += 1,
             Disposition::Tolerated => self.tolerated += 1,
             Disposition::Informational => self.informational += 1,

@@ -96,7 +96,7 @@ impl Tally {
         let cell = self.cells.entry(place(result)).or_default();
         let is_failure = match result.disposition {
             Disposition::Passed | Disposition::Flaky => false,
-            Disposition::Failed | Disposition::Known | Disposition::Tolerated => true,
+            Disposition::Failed | Disposition::Tolerated => true,
             _ => {
                 cell.is_open = true;
                 return;

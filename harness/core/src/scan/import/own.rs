@@ -63,7 +63,7 @@ fn refined(word: &str, verdict: Verdict) -> Verdict {
             "not applicable" => Verdict::NotApplicable(why),
             "manual" => Verdict::Manual(why),
             // What accepted it there does not accept it here.
-            "failed" | "waived" | "known" | "tolerated" => fail("", format!("{word} in the file: {why}"), "", ""),
+            "failed" | "waived" | "tolerated" => fail("", format!("{word} in the file: {why}"), "", ""),
             // `passed` beside an undecided state contradicts it.
             _ => Verdict::NotEvaluated(why),
         },
@@ -83,7 +83,6 @@ mod tests {
             "flaky",
             "failed",
             "waived",
-            "known",
             "tolerated",
             "informational",
             "not applicable",

@@ -135,11 +135,6 @@ fn each_gate_refuses_with_its_sentence() {
             &["l1 has checks without a result, which a threshold of the matrix allows (1)"],
         ),
         (
-            "known",
-            |report| report.results.push(row("workload/other", Disposition::Known)),
-            &["l1 has failures that are accepted only because the baseline has them, too (1)"],
-        ),
-        (
             "left out",
             |report| drop(report.results.remove(1)),
             &["the run has no result for 1 of the required checks on l1, workload/web-service among them"],
@@ -262,7 +257,6 @@ fn any_disposition() -> impl Strategy<Value = Disposition> {
         Just(Disposition::Passed),
         Just(Disposition::Flaky),
         Just(Disposition::Waived { owner: "o".into(), reason: "r".into(), until: date(2027, 1, 31) }),
-        Just(Disposition::Known),
         Just(Disposition::Tolerated),
         Just(Disposition::NotApplicable),
         Just(Disposition::Manual),
@@ -278,7 +272,7 @@ proptest! {
     #[test]
     fn nothing_undecided_or_failed_is_promoted(rows in proptest::collection::vec(any_disposition(), 0..12)) {
         let mut report = passing();
-        let bad = [Disposition::Known, Disposition::Allowed, Disposition::Failed, Disposition::NotEvaluated, Disposition::Error];
+        let bad = [Disposition::Allowed, Disposition::Failed, Disposition::NotEvaluated, Disposition::Error];
         let is_bad = rows.iter().any(|disposition| bad.contains(disposition));
         let rows = rows.into_iter().enumerate();
         report.results.extend(rows.map(|(at, disposition)| row(&format!("workload/r{at}"), disposition)));

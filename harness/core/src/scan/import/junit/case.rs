@@ -73,7 +73,7 @@ fn meaning(word: &str) -> TestStatus {
 /// Whether `skipped` was written by amiproof, whose `type` gives the disposition: accepted, blocked or informational rows do not mean that a
 /// test does not apply.
 fn is_own(kind: &str) -> bool {
-    matches!(kind, "allowed" | "blocked" | "informational" | "known" | "manual" | "tolerated" | "waived")
+    matches!(kind, "allowed" | "blocked" | "informational" | "manual" | "tolerated" | "waived")
 }
 
 impl Case {

@@ -176,7 +176,6 @@ fn what_only_says_that_a_test_was_not_run_is_no_reason_why_it_does_not_apply() {
         ("s", "", own("blocked"), "not evaluated"),
         ("s", "", own("informational"), "not evaluated"),
         ("s", "", own("waived"), "not evaluated"),
-        ("s", "", own("known"), "not evaluated"),
         ("s", "", own("tolerated"), "not evaluated"),
         ("s", "", own("manual"), "manual"),
     ] {
