@@ -19,7 +19,7 @@ pub(super) fn matrix(context: &Context<'_>, sheet: &Sheet<'_>, style: &Style) ->
     let mut out = table.unwrap_or_default().join("\n");
     out.push('\n');
     for line in style::wrap(
-        "passed/failed  !error  ?not evaluated  ~waived, known or allowed  @manual  i informational",
+        "passed/failed  !error  ?not evaluated  ~waived, tolerated or allowed  @manual  i informational",
         style.columns(),
     ) {
         out.push_str(&style.paint(Ink::Faint, &line));

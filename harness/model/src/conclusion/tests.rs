@@ -344,7 +344,7 @@ fn a_reference_that_is_not_the_base_and_a_deprecated_image_are_noted() {
     assert_eq!(notes(image('b', &['c'], None), Scope::Of(&l1())), [other]);
     assert_eq!(
         notes(image('b', &['a'], Some("1969-12-31T00:00:00Z")), Scope::Of(&l1())),
-        ["the image is deprecated since 1969-12-31"]
+        ["the image has been deprecated since 1969-12-31"]
     );
     assert_eq!(notes(image('b', &['a'], Some("2030-01-01T00:00:00Z")), Scope::Of(&l1())), [""; 0]);
 }
