@@ -14,7 +14,7 @@ pub(crate) fn sentence(report: &Report) -> Option<String> {
         if report.cluster.lab { format!("would have cost {amount} in AWS") } else { format!("cost {amount}") };
     let unknown: Vec<String> = cost.unknown().into_iter().map(text::line).collect();
     if !unknown.is_empty() {
-        sentence.push_str(&format!(", without what has no known price ({})", unknown.join(", ")));
+        sentence.push_str(&format!(", not counting items without a known price ({})", unknown.join(", ")));
     }
     sentence.push_str(&format!(": {}; prices of {}", parts(cost), text::line(&cost.prices)));
     if cost.usd_per_hour > Usd::ZERO && !report.cluster.lab {

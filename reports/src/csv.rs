@@ -1,6 +1,6 @@
 //! CSV: one line per cell of the matrix, for a spreadsheet or a query; then one per waiver that someone should look at (suite
-//! `waiver`). Lines add up to the same numbers as every other form: if several scanners evaluate a control, the line is that of the
-//! most urgent result, and `answers` has the others.
+//! `waiver`). Lines add up to the same numbers as every other format: if several scanners evaluate a control, the line
+//! is that of the most urgent result, and `answers` has the others.
 
 use amiproof_model::report::{CheckResult, Report, Severity, Subject};
 

@@ -1,4 +1,5 @@
-//! Which controls to leave out of the hardening of a variant so that everything runs, in the forms that builds take.
+//! Which controls to leave out of the hardening of a variant so that everything runs, in the formats that build tools
+//! read.
 //!
 //! They follow from the causes: of each cause the controls of the variant's benchmark that require its setting and that the variant meets.
 //! Where the setting can be compensated, the text says how, since that keeps the control.
@@ -13,7 +14,7 @@ use amiproof_model::waiver::Waiver;
 use amiproof_model::waiver_write;
 use jiff::civil::Date;
 
-/// The forms of a list of exclusions. The documentation of a variant is its help text.
+/// The formats of a list of exclusions. The documentation of a variant is its help text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr, strum::VariantArray, strum::EnumMessage)]
 #[strum(serialize_all = "kebab-case")]
 pub enum Form {
@@ -34,7 +35,7 @@ pub enum Form {
 }
 
 impl Form {
-    /// Every form.
+    /// Every format.
     pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
 
     /// Its name on the command line.
@@ -90,10 +91,10 @@ pub struct Responsible<'a> {
 pub fn remaining(report: &Report, variant: &VariantName) -> Vec<String> {
     let explanation = report.explanation(&Subject::Variant(variant.clone()));
     let hidden = explanation.map_or(&[][..], |explanation| &explanation.hidden);
-    hidden.iter().map(|one| format!("may break some of it as well: {}", one.headline())).collect()
+    hidden.iter().map(|one| format!("may also break some of the same checks: {}", one.headline())).collect()
 }
 
-/// The list in a form, ending in a line feed. `responsible` is for forms that [say who is](Form::is_owned).
+/// The list in a format, ending in a line feed. `responsible` is for formats that [say who is](Form::is_owned).
 pub fn render(
     form: Form,
     variant: &VariantName,

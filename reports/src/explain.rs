@@ -5,7 +5,7 @@ use amiproof_model::report::{Cause, Certainty};
 
 use crate::terminal::{Style, write_titled, write_wrapped};
 
-/// The explanations, those of a cell alone where one is named.
+/// The explanations, or only those of a cell if one is named.
 pub fn render(explanations: &[&Explanation], cell: Option<&str>, style: &Style) -> String {
     let mut out = String::new();
     for explanation in explanations {
@@ -43,7 +43,7 @@ fn write_explanation(out: &mut String, explanation: &Explanation, cell: Option<&
     }
     if cell.is_none() {
         for one in &explanation.hidden {
-            write_titled(out, style, 2, "may break too", &one.headline());
+            write_titled(out, style, 2, "also suspected", &one.headline());
         }
         write_ruled_out(out, &explanation.ruled_out, style);
     }
@@ -61,7 +61,7 @@ fn write_cause(out: &mut String, cause: &Cause, style: &Style) {
         (Certainty::Possible, []) => {
             "no other setting fits, but it takes this away only partly or only sometimes".to_owned()
         }
-        (Certainty::Possible, others) => format!("{} would explain the same cells", others.join(", ")),
+        (Certainty::Possible, others) => format!("{} would explain the same failures", others.join(", ")),
         (Certainty::Likely, _) => "no other setting that differs from the reference explains them".to_owned(),
         (Certainty::Proven, _) => "they passed when only this was put back".to_owned(),
     };
@@ -73,7 +73,7 @@ fn write_cause(out: &mut String, cause: &Cause, style: &Style) {
         write_wrapped(out, style, 4, help, usize::MAX);
     }
     let cells: Vec<&str> = cause.cells.iter().map(|cell| cell.as_str()).collect();
-    write_wrapped(out, style, 4, &format!("cells: {}", cells.join(", ")), usize::MAX);
+    write_wrapped(out, style, 4, &format!("checks: {}", cells.join(", ")), usize::MAX);
 }
 
 fn write_ruled_out(out: &mut String, ruled_out: &[RuledOut], style: &Style) {

@@ -54,7 +54,7 @@ struct NightLine<'a> {
     started: Timestamp,
     /// The version of amiproof that ran it.
     tool_version: &'a str,
-    /// What it came to, without a baseline: `passed`, `failed`, `inconclusive`.
+    /// Its conclusion, without a baseline: `passed`, `failed`, `inconclusive`.
     conclusion: &'a str,
     /// Whether a later night can be compared with it.
     is_baseline: bool,
@@ -68,21 +68,21 @@ struct Row<'a> {
     subject: &'a str,
     /// The check.
     check: &'a str,
-    /// How it stands: `newFailure`, `failing`, `flaky`, `undecided`, `changed`, `steady`.
+    /// Its trend: `newFailure`, `failing`, `flaky`, `undecided`, `changed`, `steady`.
     trend: Trend,
     /// A letter for each of `nights`; see [`Mark`].
     strip: String,
-    /// Since when it fails, looked for in all nights; absent if it does not.
+    /// When it began to fail, searched in all nights; absent if it does not fail.
     #[serde(skip_serializing_if = "Option::is_none")]
     first_bad: Option<&'a When>,
-    /// When it passed last before that; absent if it never did.
+    /// When it last passed before that; absent if it never did.
     #[serde(skip_serializing_if = "Option::is_none")]
     last_good: Option<&'a When>,
-    /// In how many of `nights` it turned on the same image, or passed on a retry.
+    /// In how many of `nights` its result changed on the same image, or passed on a retry.
     flakes: usize,
     /// In how many of `nights` it passed or failed.
     decided: usize,
-    /// `flakes` by `decided`, 0 to 1.
+    /// `flakes` divided by `decided`, 0 to 1.
     flake_rate: f64,
 }
 
@@ -184,26 +184,26 @@ fn write_track(out: &mut String, track: &Track, last: usize, style: &Style) {
         let line = format!(
             "changed on the same image, or passed on a retry, in {} of {}",
             track.flakes,
-            text::count(track.decided, "night")
+            text::count(track.decided, "nightly run")
         );
         write_wrapped(out, style, 2, &line, 2);
     }
 }
 
-/// Since when a row fails, and when it passed last; empty if it does not fail.
+/// When a row began to fail, and when it last passed; empty if it does not fail.
 pub(crate) fn since(track: &Track) -> String {
     let when = |when: &When| format!("{} ({})", when.run, day(when.started));
     match (&track.first_bad, &track.last_good) {
-        (Some(bad), Some(good)) => format!("fails since {}, passed last in {}", when(bad), when(good)),
-        (Some(bad), None) => format!("fails since {}, and never passed before", when(bad)),
+        (Some(bad), Some(good)) => format!("failing since {}, last passed in {}", when(bad), when(good)),
+        (Some(bad), None) => format!("failing since {}, never passed before", when(bad)),
         _ => String::new(),
     }
 }
 
-/// How many nights are shown, and of which days: `30 nights, 2026-10-20 to 2026-11-18`; `None` without a night.
+/// How many nights are shown, and of which days: `30 nightly runs, 2026-10-20 to 2026-11-18`; `None` without a night.
 pub(crate) fn span(history: &History<'_>) -> Option<String> {
     let (first, newest) = (shown(history).next()?, history.nights.last()?);
-    let number = text::count(shown(history).count(), "night");
+    let number = text::count(shown(history).count(), "nightly run");
     Some(format!("{number}, {} to {}", day(first.started), day(newest.started)))
 }
 

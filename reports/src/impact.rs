@@ -14,7 +14,7 @@ pub use self::terminal::render as terminal;
 use crate::error::RenderError;
 use crate::file::write_file;
 
-/// The forms of a table of controls and checks that have a file.
+/// The formats of a table of controls and checks that have a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr, strum::VariantArray)]
 pub enum ImpactFormat {
     /// Markdown
@@ -32,7 +32,7 @@ pub enum ImpactFormat {
 }
 
 impl ImpactFormat {
-    /// Every form.
+    /// Every format.
     pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
 
     /// The ending of its file's name.
@@ -41,7 +41,7 @@ impl ImpactFormat {
     }
 }
 
-/// A measurement in one form.
+/// A measurement in one format.
 ///
 /// # Errors
 /// See [`RenderError`].
@@ -58,8 +58,8 @@ pub fn render(format: ImpactFormat, impact: &Impact) -> Result<String, RenderErr
     }
 }
 
-/// Writes every measurement of a report in every form into `folder`, which must exist: `impact-VARIANT-BENCHMARK.md` and so on. One that fails
-/// does not stop the others.
+/// Writes every measurement of a report in every format into `folder`, which must exist: `impact-VARIANT-BENCHMARK.md`
+/// and so on. One that fails does not stop the others.
 pub fn write_all(folder: &Path, report: &Report) -> Vec<Result<PathBuf, RenderError>> {
     let each = |impact: &Impact| {
         let write = |format: &ImpactFormat| {

@@ -71,7 +71,7 @@ fn line(proof: &Proof, trial: &TrialRecord) -> String {
         (_, [one]) => format!("with {one} of {from}"),
         (number, _) => format!("with {number} settings of {from}"),
     };
-    let peers = if trial.with_peers { format!(", {} put right", proof.variant) } else { String::new() };
+    let peers = if trial.with_peers { format!(", with the nodes of {} fixed", proof.variant) } else { String::new() };
     format!("{side} {with}{peers}: {}", trial.answers.join(", "))
 }
 

@@ -140,7 +140,7 @@ fn skip_control_sequence(chars: &mut std::iter::Peekable<std::str::Chars<'_>>) {
     chars.next_if(|c| matches!(c, '\u{40}'..='\u{7e}'));
 }
 
-/// A string that never ends must not swallow the evidence behind it, so the end of the line ends it too.
+/// A string that never ends must not swallow the evidence after it, so the end of the line ends it too.
 fn skip_control_string(chars: &mut std::iter::Peekable<std::str::Chars<'_>>) {
     while let Some(c) = chars.next_if(|&c| c != '\n') {
         if c == '\u{7}' {

@@ -29,8 +29,10 @@ fn line(record: &WaiverRecord) -> Line {
     let ticket = waiver.ticket.as_deref().map(|ticket| format!(", {ticket}")).unwrap_or_default();
     let note = match (state, failures) {
         (WaiverState::Expired, 0) => "nothing that it waived fails: remove it".to_owned(),
-        (WaiverState::Expired, 1) => "1 failure counts again: fix it, or renew the waiver".to_owned(),
-        (WaiverState::Expired, count) => format!("{count} failures count again: fix them, or renew the waiver"),
+        (WaiverState::Expired, 1) => "1 failure is no longer waived: fix it, or renew the waiver".to_owned(),
+        (WaiverState::Expired, count) => {
+            format!("{count} failures are no longer waived: fix them, or renew the waiver")
+        }
         _ => "nothing that it waives fails: remove it, or correct its scope".to_owned(),
     };
     Line {

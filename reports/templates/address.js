@@ -1,4 +1,5 @@
-// The address: which cell is open and what is filtered, so that both can be sent to someone and the browser's buttons go through them.
+// The address: which cell is open and what is filtered, so that both can be shared as a link and work with Back and
+// Forward.
 let handled = null;
 
 /** `#check@variant?status=failed&suite=workload`: the open cell and the filters; empty where there is neither. */
@@ -18,7 +19,7 @@ function address() {
   return place || query ? `#${place}${query ? `?${query}` : ''}` : '';
 }
 
-/** Puts the state into the address: as a step to come back to, or, while someone types, in place of the last one. */
+/** Puts the state into the address: as a new history entry, or, while someone types, in place of the last one. */
 function record(step = true) {
   const next = address();
   if (next === location.hash) return;
@@ -84,7 +85,7 @@ function bring() {
   $('grid').scrollIntoView({ block: 'start' });
 }
 
-/** Copies the address of what is on the screen; where no clipboard is to be had, shows it. */
+/** Copies the address of what is on the screen; where the clipboard is not available, selects it for copying. */
 async function copy(button) {
   const link = location.href;
   const told = button.textContent;

@@ -84,7 +84,7 @@ function took(cell, detail) {
   return detail.scanSeconds ? `${detail.scanSeconds} s for the whole scan` : `${cell[AT_SECONDS]} s`;
 }
 
-/** Shows a cell; `step` says whether the browser's Back comes back from it. */
+/** Shows a cell; `step`: whether to push a history entry, so that Back closes it. */
 function open(row, column, step = true) {
   const drawer = $('drawer');
   const cell = column < 0 ? null : row.cells[column];

@@ -36,7 +36,7 @@ function reveal(cell) {
     if (at.left < box.left + first) sheet.scrollLeft -= box.left + first - at.left + 2;
     else if (at.right > box.right) sheet.scrollLeft += at.right - box.right + 14;
   }
-  // On a narrow screen the drawer stands below: the cell must be above it.
+  // On a narrow screen the drawer is below: the cell must be above it.
   const drawer = $('drawer').hidden ? null : $('drawer').getBoundingClientRect();
   const floor = drawer && getComputedStyle($('drawer')).position === 'fixed' ? drawer.top : innerHeight;
   const now = cell.getBoundingClientRect();

@@ -56,7 +56,7 @@ const originOf = (cell) => (data.details[cell[AT_DETAIL]] || {}).origin || '';
 const picks = () => filter.status.size || filter.change.size || filter.origin;
 const filtered = () => Boolean(filter.query || filter.suite || filter.level || filter.differs || picks());
 
-/** Whether a cell is one that the filters pick; `but` names one of them that does not count. */
+/** Whether a cell is one that the filters pick; `but` names a filter to ignore. */
 function hit(cell, but) {
   return Boolean(cell)
     && (but === 'status' || !filter.status.size || filter.status.has(cell[AT_STATUS]))
@@ -106,7 +106,7 @@ function rowMarkup(row, shown, dims) {
     + `${shown.map((at) => cellMarkup(row, at, dims)).join('')}</tr>`;
 }
 
-/** How the checks of a suite stand in one column: numbers with symbols, worst first. */
+/** The results of a suite in one column: numbers with symbols, worst first. */
 function tally(list, at) {
   const counts = new Array(STATUS.length).fill(0);
   for (const row of list) if (row.cells[at]) counts[row.cells[at][AT_STATUS]] += 1;

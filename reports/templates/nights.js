@@ -1,4 +1,4 @@
-// The last nights beside a row, and in the drawer: a bar for each night, the higher the worse.
+// The last nightly runs beside a row, and in the drawer: a bar for each night, the higher the worse.
 const MARKS = new Map(data.marks.map(([letter, key, height, word], rank) => [letter, { key, height, word, rank }]));
 
 /** The worst of several strips, night by night. */
@@ -10,7 +10,7 @@ function worst(strips) {
 /** What a strip shows, in words. */
 function nightsLabel(strip) {
   const counts = data.marks.map(([letter, , , word]) => [[...strip].filter((one) => one === letter).length, word]).filter(([number]) => number).reverse();
-  return `${plural(strip.length, 'night')}: ${counts.map(([number, word]) => `${number} ${word}`).join(', ')}`;
+  return `${plural(strip.length, 'nightly run')}: ${counts.map(([number, word]) => `${number} ${word}`).join(', ')}`;
 }
 
 function nightsMarkup(strip) {
@@ -38,5 +38,5 @@ function nights(row, column) {
     line.append(el('div', { class: 'muted' }, since ? `${since}; ${nightsLabel(strip)}` : nightsLabel(strip)));
     return line;
   });
-  return [el('h3', {}, 'Nights'), el('ul', { class: 'plain' }, lines)];
+  return [el('h3', {}, 'Nightly runs'), el('ul', { class: 'plain' }, lines)];
 }

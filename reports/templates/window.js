@@ -1,5 +1,6 @@
-// Only rows near what is seen are in the table, so that a page of 100,000 cells is as quick as a small one. The rows of an open suite are
-// divided into parts, each a tbody; a part that is far away is one empty row, as high as its rows were or are likely to be.
+// Only rows near the visible ones are in the table, so that a page of 100,000 cells is as quick as a small one. The
+// rows of an open suite are divided into parts, each a tbody; a part that is far away is one empty row, as high as its
+// rows were or are likely to be.
 const PART = 16;
 // The parts of this drawing, the lines from top to bottom (heads of suites and rows), and which line and which part a row is in.
 let parts = [];
@@ -7,9 +8,9 @@ let lines = [];
 let lineOf = new Map();
 let partOf = new Map();
 let watcher = null;
-// Until when the active cell is kept in sight although parts that come near are drawn and are not as high as was thought.
+// Until when to keep the active cell in view while nearby parts are drawn with a height other than the estimate.
 let settling = 0;
-// How high a row is, on the average of those that were drawn.
+// The average height of the rows that were drawn.
 let height = 46;
 
 /** Forgets the drawing before the next one. */
@@ -58,7 +59,7 @@ function watch() {
     parts.forEach(fill);
     return;
   }
-  // At once, so that the first picture is whole.
+  // Immediately, so that the first paint is complete.
   parts.slice(0, 2).forEach(fill);
   const sheet = table.closest('.sheet');
   watcher = new IntersectionObserver((entries) => {

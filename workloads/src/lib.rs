@@ -109,7 +109,7 @@ mod tests {
         }
     }
 
-    /// What stands in an argument vector is seen by everyone who may list the node's processes. `echo` is the shell's own.
+    /// What is in an argument vector is seen by everyone who may list the node's processes. `echo` is the shell's own.
     #[test]
     fn no_token_is_an_argument_of_a_program() {
         let secrets = ["TOKEN", "token)", "Authorization", "WebIdentityToken", "PASSWORD"];

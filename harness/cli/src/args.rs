@@ -41,10 +41,9 @@ use crate::resumption::Resumption;
 /// Test whether hardened EKS node images still join, run your workloads and meet the benchmark.
 #[derive(Debug, Parser)]
 #[command(name = "amiproof", version, propagate_version = true, max_term_width = 100)]
-#[command(
-    after_help = "Exit codes: 0 all passed or waived, 1 a check failed, 2 usage or configuration, 3 inconclusive: something \
-could not be evaluated, 4 nothing selected, 5 regression against the baseline, 6 something was left behind, 130 interrupted."
-)]
+#[command(after_help = "Exit codes: 0 all passed or waived, 1 a check failed, 2 wrong usage or configuration, \
+3 inconclusive: something could not be evaluated, 4 nothing selected, 5 regression against the baseline, \
+6 something was left behind, 130 interrupted.")]
 pub(crate) struct Cli {
     /// What every command understands.
     #[command(flatten)]

@@ -14,7 +14,7 @@ use amiproof_model::workload_file::{Chart, OfFiles, parse_beside};
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::helm;
-use crate::output::{Failure, Output};
+use crate::output::{Failure, Output, count};
 
 /// Maximum size of a file; bytes beyond it are not even read.
 const MAX_BYTES: u64 = 5 * 1024 * 1024;
@@ -51,11 +51,8 @@ pub(crate) fn read_offline(file: &Utf8Path, output: &Output) -> Result<Inputs, F
 fn report_problems(file: &Utf8Path, inputs: Result<Inputs, Vec<Problem>>, output: &Output) -> Result<Inputs, Failure> {
     let inputs = inputs.map_err(|problems| {
         let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
-        let count = match lines.len() {
-            1 => "1 problem".to_owned(),
-            many => format!("{many} problems"),
-        };
-        Failure::usage(format!("{count} in {file}\n\n{}", lines.join("\n")), "nothing was created")
+        let problems = count(lines.len(), "problem");
+        Failure::usage(format!("{problems} in {file}\n\n{}", lines.join("\n")), "nothing was created")
     })?;
     for warning in &inputs.warnings {
         output.note(format_args!("warning: {warning}"));

@@ -65,8 +65,8 @@ fn finish(mut child: Child) -> Result<Vec<u8>, String> {
         return Ok(out);
     }
     let message = String::from_utf8_lossy(&err);
-    let message = message.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or("it does not say why");
-    Err(format!("helm says: {message}"))
+    let message = message.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or("it gave no reason");
+    Err(format!("helm: {message}"))
 }
 
 fn reader(stream: Option<impl Read + Send + 'static>) -> std::thread::JoinHandle<Vec<u8>> {

@@ -122,7 +122,7 @@ fn write_holder(file: &mut File, command: &str) {
         file.flush()
     });
     if let Err(error) = written {
-        tracing::debug!(%error, "the lock does not say who holds it");
+        tracing::debug!(%error, "the lock does not name its holder");
     }
 }
 

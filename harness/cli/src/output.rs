@@ -11,6 +11,12 @@ use tracing_subscriber::EnvFilter;
 
 use crate::args::Color;
 
+/// A number with its noun: `1 node`, `2 nodes`.
+pub(crate) fn count(number: usize, singular: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {singular}{plural}")
+}
+
 /// Where a command writes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Output {
@@ -143,7 +149,7 @@ fn console_width() -> Option<u16> {
     }
 }
 
-/// Sends what the program and its libraries log to standard error: errors, more with `-v`; `RUST_LOG` says it exactly.
+/// Sends what the program and its libraries log to standard error: errors, more with `-v`; `RUST_LOG` sets it exactly.
 pub(crate) fn log_to_stderr(verbose: u8, output: Output) {
     let ours = match verbose {
         0 => "error",

@@ -1,4 +1,4 @@
-//! Builds images with the user's own Packer. What it says is shown as it comes, and kept.
+//! Builds images with the user's own Packer. Its output is shown as it comes, and kept.
 
 use std::io::Write as _;
 use std::process::{ExitStatus, Stdio};
@@ -25,7 +25,7 @@ pub(crate) struct Packer {
     program: String,
     /// The folder of the matrix file, which paths in it are relative to.
     folder: Utf8PathBuf,
-    /// Which AWS it builds in, where the command line says so.
+    /// The environment variables that point it at the account, endpoint and region of the command.
     environment: Vec<(String, String)>,
     /// `1.11.2`.
     pub(crate) version: String,
@@ -35,9 +35,9 @@ pub(crate) struct Packer {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ended {
     /// With 0.
-    Well,
+    Succeeded,
     /// With another code, or by a signal.
-    Badly,
+    Failed,
     /// It was interrupted, and has cleaned up.
     Interrupted,
 }
@@ -46,13 +46,13 @@ impl Packer {
     /// Finds Packer and asks for its version.
     ///
     /// # Errors
-    /// If it is not there, is no Packer, or is too old.
+    /// If it does not exist, is not HashiCorp's Packer, or is too old.
     pub(crate) async fn find(
         program: &str,
         folder: &Utf8Path,
         environment: Vec<(String, String)>,
     ) -> Result<Self, Failure> {
-        // It runs in the folder of the matrix, and a path is meant from here.
+        // It runs in the folder of the matrix, but a path is relative to the current folder.
         let here = Utf8Path::new(program);
         let program = match here.canonicalize_utf8() {
             Ok(path) if program.contains('/') => path.into_string(),
@@ -74,7 +74,7 @@ impl Packer {
         let version = stdout.lines().find_map(|line| line.trim().strip_prefix("Packer v")).map(str::to_owned);
         let Some(version) = version else {
             return Err(Failure::usage(
-                format!("{program} is not HashiCorp's Packer: it does not say its version"),
+                format!("{program} is not HashiCorp's Packer: it does not report a version"),
                 help,
             ));
         };
@@ -89,7 +89,7 @@ impl Packer {
     /// Installs the plugins that a template requires. One in JSON requires none that could be named.
     pub(crate) async fn init(&self, build: &Build, job: &Job<'_>) -> Result<Ended, Failure> {
         if build.template.extension() == Some("json") && !build.template.as_str().ends_with(".pkr.json") {
-            return Ok(Ended::Well);
+            return Ok(Ended::Succeeded);
         }
         self.run(&["init".to_owned(), template(build)], job).await
     }
@@ -141,17 +141,17 @@ impl Packer {
             None => tokio::time::timeout(LAST_WORDS, streams).await.ok(),
         };
         let kept = read.map_or(Ok(()), |(out, err)| out.and(err));
-        kept.map_err(|error| Failure::error(format!("cannot keep what Packer says in {}: {error}", job.log), ""))?;
+        kept.map_err(|error| Failure::error(format!("cannot write Packer's output to {}: {error}", job.log), ""))?;
         Ok(match (was_interrupted, status) {
-            (_, Some(status)) if status.success() => Ended::Well,
+            (_, Some(status)) if status.success() => Ended::Succeeded,
             (true, _) => Ended::Interrupted,
-            (false, _) => Ended::Badly,
+            (false, _) => Ended::Failed,
         })
     }
 }
 
-/// Waits for the end of a process. At the first signal Packer is told to stop, and is waited for: it terminates its instance. At the second
-/// interrupt it is left to that, and no status is known.
+/// Waits for the end of a process. At the first signal Packer is told to stop, and is waited for: it terminates its
+/// instance. After a second interrupt amiproof no longer waits for it, so its exit status stays unknown.
 async fn waited(child: &mut Child, job: &Job<'_>) -> std::io::Result<(Option<ExitStatus>, bool)> {
     tokio::select! {
         status = child.wait() => return Ok((Some(status?), false)),
@@ -168,17 +168,20 @@ async fn waited(child: &mut Child, job: &Job<'_>) -> std::io::Result<(Option<Exi
         status = child.wait() => Ok((Some(status?), true)),
         () = job.signals.abort.cancelled() => {
             let pid = child.id().unwrap_or_default();
-            job.output.note(format_args!("Packer (process {pid}) is left alone; see that it terminates its instance: {}", job.log));
+            job.output.note(format_args!(
+                "Packer (process {pid}) keeps running without amiproof; make sure that it terminates its instance: {}",
+                job.log
+            ));
             Ok((None, true))
         }
     }
 }
 
-/// What a command of Packer is run for.
+/// Context of a command of Packer.
 pub(crate) struct Job<'a> {
     /// The variant.
     pub(crate) variant: &'a str,
-    /// The file that keeps what it says.
+    /// The file that keeps its output.
     pub(crate) log: &'a Utf8Path,
     pub(crate) signals: &'a Signals,
     pub(crate) output: &'a Output,

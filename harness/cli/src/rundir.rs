@@ -16,7 +16,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::dir;
 use crate::lock::{self, RunLock};
-use crate::output::Failure;
+use crate::output::{Failure, count};
 
 /// How long a command waits for imports into the same run: they are over in seconds.
 pub(crate) const IMPORTS: Duration = Duration::from_secs(120);
@@ -223,7 +223,9 @@ pub(crate) fn runs_under_way(dir: &Utf8Path) -> BTreeSet<String> {
 fn several(live: &[Live]) -> Failure {
     let listed: Vec<String> = live
         .iter()
-        .map(|run| format!("  {} started {}, {} resources may still exist", run.id, run.started, run.resources))
+        .map(|run| {
+            format!("  {} started {}, {} may still exist", run.id, run.started, count(run.resources, "resource"))
+        })
         .collect();
     Failure::usage(
         format!("{} runs may still have resources:\n{}", live.len(), listed.join("\n")),
@@ -342,7 +344,7 @@ pub(crate) fn write_new(path: &Utf8Path, bytes: &[u8]) -> Result<(), Failure> {
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;
-            // What the user's umask says, as for every other file of his.
+            // As the user's umask requires, like every other file of the user.
             builder.permissions(std::fs::Permissions::from_mode(0o666));
         }
         let mut part = builder.tempfile_in(path.parent().unwrap_or(Utf8Path::new(".")))?;
@@ -414,8 +416,8 @@ mod tests {
         let refused = RunDir::open_live(&dir, None).unwrap_err();
         insta::assert_snapshot!(refused.message, @r"
         2 runs may still have resources:
-          r-second started 2026-11-21T07:04:00Z, 1 resources may still exist
-          r-live started 2026-11-21T07:03:00Z, 1 resources may still exist
+          r-second started 2026-11-21T07:04:00Z, 1 resource may still exist
+          r-live started 2026-11-21T07:03:00Z, 1 resource may still exist
         ");
     }
 
@@ -436,11 +438,7 @@ mod tests {
         assert_eq!(report_text(&run.report()).unwrap(), None);
         std::fs::File::create(run.report()).unwrap().set_len(bounded::REPORT + 1).unwrap();
         let refused = read_report(&dir, Some("r-1")).unwrap_err();
-        assert!(
-            refused
-                .message
-                .ends_with("it has more than 512 MiB, and amiproof reads no file of its kind that is larger")
-        );
+        assert!(refused.message.ends_with("it is larger than 512 MiB, the limit for this kind of file"));
         assert!(report_text(&run.report()).is_err());
     }
 

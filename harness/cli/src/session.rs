@@ -36,7 +36,7 @@ pub(crate) enum Goal {
 pub(crate) struct Connection {
     /// AWS; `None` for a cluster by kubeconfig alone.
     pub(crate) clients: Option<Clients>,
-    /// Who AWS says is calling.
+    /// The caller according to AWS.
     pub(crate) identity: Option<Identity>,
     /// The cluster of a kubeconfig.
     pub(crate) access: Option<Access>,

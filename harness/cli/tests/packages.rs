@@ -1,4 +1,5 @@
-//! The packages as a team installs them: the Debian package in a bare Debian, and the container image without any rights.
+//! The packages as a team installs them: the Debian package in a bare Debian, and the container image without any
+//! privileges.
 //!
 //! `fixtures/containers/run-tests.sh` makes both of the development build, and names them: `AMIPROOF_IMAGE`, `AMIPROOF_DEB` and
 //! `AMIPROOF_DEBIAN_IMAGE`. Where they are missing the tests report themselves as ignored, unless `AMIPROOF_REQUIRE_DOCKER` is set.
@@ -12,18 +13,18 @@ use std::process::{Command, Output};
 use amiproof_model::report::Report;
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
-/// The account of the image, who must be nobody on a host.
+/// The UID that the image runs as, which must not exist on a host.
 const USER: u32 = 65532;
 
 fn main() {
     let arguments = Arguments::from_args();
     let trials = vec![
         Trial::ignorable_test(
-            "container: the image needs no rights and writes only to its folder",
-            image_without_rights,
+            "container: the image needs no privileges and writes only to its folder",
+            image_without_privileges,
         ),
-        Trial::ignorable_test("container: the image says where it could not write", image_without_a_folder),
-        Trial::ignorable_test("container: the Debian package installs, runs and goes", debian_package),
+        Trial::ignorable_test("container: the image reports where it could not write", image_without_a_folder),
+        Trial::ignorable_test("container: the Debian package installs, runs and is removed", debian_package),
     ];
     libtest_mimic::run(&arguments, trials).exit();
 }
@@ -33,7 +34,7 @@ fn given(name: &str) -> Result<Result<String, Completion>, Failed> {
     match std::env::var(name) {
         Ok(value) => Ok(Ok(value)),
         Err(_) if std::env::var_os("AMIPROOF_REQUIRE_DOCKER").is_some() => Err(format!("{name} is not set").into()),
-        Err(_) => Ok(Err(Completion::ignored_with(format!("{name} is not set; `make test-containers` does that")))),
+        Err(_) => Ok(Err(Completion::ignored_with(format!("{name} is not set; `make test-containers` sets it")))),
     }
 }
 
@@ -41,13 +42,13 @@ fn matrices() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/matrices").canonicalize().unwrap()
 }
 
-/// `docker run` without a network, and a host's folder.
+/// `docker run` without a network.
 fn docker(more: &[&str]) -> Output {
     Command::new("docker").args(["run", "--rm", "--network", "none"]).args(more).output().unwrap()
 }
 
-/// The arguments that take every right from a container.
-const RIGHTLESS: [&str; 5] = ["--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"];
+/// The arguments that drop every privilege of a container.
+const UNPRIVILEGED: [&str; 5] = ["--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"];
 
 fn said(output: &Output) -> String {
     format!("{}\n{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
@@ -57,8 +58,8 @@ fn said(output: &Output) -> String {
 fn demo(runs: &Path) -> Report {
     let folders: Vec<PathBuf> = runs.join("runs").read_dir().unwrap().map(|entry| entry.unwrap().path()).collect();
     assert_eq!(folders.len(), 1, "{folders:?}");
-    for form in ["junit.xml", "matrix.html", "matrix.md", "matrix.csv"] {
-        assert!(folders[0].join(form).is_file(), "{form}");
+    for file in ["junit.xml", "matrix.html", "matrix.md", "matrix.csv"] {
+        assert!(folders[0].join(file).is_file(), "{file}");
     }
     let report = Report::parse(&std::fs::read_to_string(folders[0].join("report.json")).unwrap()).unwrap();
     assert_eq!(report.variants.len(), 8);
@@ -67,7 +68,7 @@ fn demo(runs: &Path) -> Report {
     report
 }
 
-fn image_without_rights() -> Result<Completion, Failed> {
+fn image_without_privileges() -> Result<Completion, Failed> {
     let image = match given("AMIPROOF_IMAGE")? {
         Ok(image) => image,
         Err(ignored) => return Ok(ignored),
@@ -77,7 +78,7 @@ fn image_without_rights() -> Result<Completion, Failed> {
     std::fs::set_permissions(runs.path(), std::fs::Permissions::from_mode(0o700))?;
     let (matrix, folder) = (format!("{}:/matrix:ro", matrices().display()), format!("{}:/runs", runs.path().display()));
     let arguments = ["-v", &matrix, "-v", &folder, &image, "run", "--lab", "--file", "demo.yaml", "--no-fail"];
-    let output = docker(&[&RIGHTLESS[..], &arguments].concat());
+    let output = docker(&[&UNPRIVILEGED[..], &arguments].concat());
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
     demo(runs.path());
     assert_eq!(std::fs::metadata(runs.path().join("runs"))?.uid(), USER);
@@ -91,14 +92,14 @@ fn image_without_a_folder() -> Result<Completion, Failed> {
     };
     let matrix = format!("{}:/matrix:ro", matrices().display());
     let arguments = ["-v", &matrix, &image, "--dir", "/elsewhere", "run", "--lab", "--file", "demo.yaml"];
-    let output = docker(&[&RIGHTLESS[..], &arguments].concat());
+    let output = docker(&[&UNPRIVILEGED[..], &arguments].concat());
     assert_eq!(output.status.code(), Some(2), "{}", said(&output));
     let text = said(&output);
     assert!(text.contains("/elsewhere") && text.contains("Read-only file system"), "{text}");
     Ok(Completion::Completed)
 }
 
-/// What a user does in a fresh machine. Each line that fails ends it.
+/// What a user does on a fresh machine. The script stops at the first line that fails.
 const INSTALL: &str = r#"
 set -eu
 dpkg --install /packages/amiproof.deb >/dev/null

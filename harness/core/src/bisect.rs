@@ -150,7 +150,7 @@ impl Search<'_, '_> {
                 Side::Candidate => (&mut *self.own, &mut *self.twin),
                 Side::Reference => (&mut *self.twin, &mut *self.own),
             };
-            // The other side is as it was, or put right where it is the other end of connections.
+            // The other side is as it was, or fixed where it is the other end of connections.
             let mut refused = other.exchange(items, &trial.peers).await.err();
             if refused.is_none() {
                 refused = side.exchange(items, &trial.exchanged).await.err();
@@ -212,7 +212,7 @@ impl Search<'_, '_> {
             few if few.len() <= 2 => format!("with {} of {from}", few.join(" and ")),
             many => format!("with {} settings of {from}", many.len()),
         };
-        let with = if trial.peers.is_empty() { with } else { format!("{with}, {from} put right") };
+        let with = if trial.peers.is_empty() { with } else { format!("{with}, with the nodes of {from} fixed") };
         let outcome = match answer {
             Answer::Passes => "passes".to_owned(),
             Answer::Fails => "fails".to_owned(),

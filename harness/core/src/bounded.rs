@@ -43,7 +43,7 @@ fn too_large(most: u64) -> io::Error {
     let mebibytes = most.div_ceil(MIB);
     io::Error::new(
         ErrorKind::FileTooLarge,
-        format!("it has more than {mebibytes} MiB, and amiproof reads no file of its kind that is larger"),
+        format!("it is larger than {mebibytes} MiB, the limit for this kind of file"),
     )
 }
 
@@ -63,7 +63,7 @@ mod tests {
         let (_folder, path) = sparse(REPORT + 1);
         let refused = text(&path, REPORT).unwrap_err();
         assert_eq!(refused.kind(), ErrorKind::FileTooLarge);
-        insta::assert_snapshot!(refused, @"it has more than 512 MiB, and amiproof reads no file of its kind that is larger");
+        insta::assert_snapshot!(refused, @"it is larger than 512 MiB, the limit for this kind of file");
     }
 
     #[cfg(unix)]

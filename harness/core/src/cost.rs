@@ -13,13 +13,14 @@ pub use self::planned::{Planned, estimate, untouched};
 use crate::ledger::{Entry, Header, Ledger};
 use crate::resource::{cis_scan_configuration, cluster, node_group, stack};
 
-/// What a run cost until its report ends, by what its ledger says that existed, and for how long; `None` if that is nothing.
+/// What a run cost until its report ends, from what its ledger recorded as existing and for how long; `None` if nothing
+/// of that is billed.
 pub fn of_run(ledger: &Ledger, report: &Report, prices: &Prices) -> Option<Cost> {
     let took = SignedDuration::try_from_secs_f64(report.run.seconds).unwrap_or_default();
     until(ledger, report, prices, report.run.started.saturating_add(took).unwrap_or(Timestamp::MAX))
 }
 
-/// The same until some time: what the report of a run says that was deleted after it.
+/// The same until `end`, for the report of a run whose resources were deleted later.
 pub fn until(ledger: &Ledger, report: &Report, prices: &Prices, end: Timestamp) -> Option<Cost> {
     of_entries(ledger.header(), &ledger.entries(), report, prices, end)
 }
@@ -30,7 +31,7 @@ fn of_entries(header: &Header, entries: &[Entry], report: &Report, prices: &Pric
     let mut per_hour = Usd::ZERO;
     // Only what the service confirmed has existed for sure.
     for entry in entries.iter().filter(|entry| entry.id.is_some()) {
-        // Ledgers of older builds have no times: then it existed at most since the run began.
+        // Ledgers of older builds have no times: then it existed since the run began at the earliest.
         let from = entry.created.unwrap_or(header.started);
         let to = entry.gone.unwrap_or(end);
         let seconds = to.duration_since(from).as_secs_f64().max(0.0);

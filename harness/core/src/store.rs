@@ -305,7 +305,7 @@ fn unpacked(bytes: &[u8]) -> Result<String, String> {
     let mut text = String::new();
     let read = GzDecoder::new(bytes).take(bounded::REPORT + 1).read_to_string(&mut text);
     match read {
-        Ok(length) if length as u64 > bounded::REPORT => Err("it is larger than a report may be".to_owned()),
+        Ok(length) if length as u64 > bounded::REPORT => Err("it is larger than the limit for reports".to_owned()),
         Ok(_) => Ok(text),
         Err(error) => Err(format!("it is not a compressed report: {error}")),
     }

@@ -47,7 +47,7 @@ STANDARD_SUPPORT = {
 
 
 def region(name, row):
-    """The prices of a region, in the form of aws.json."""
+    """The prices of a region, in the format of aws.json."""
     instances = {}
     for kind, price in sorted(row["ec2_hourly"].items()):
         family, _, size = kind.partition(".")

@@ -65,8 +65,7 @@ impl InformationalScope {
 pub fn inform(report: &mut Report) {
     let scope = InformationalScope::of(report);
     for result in &mut report.results {
-        let decides =
-            matches!(result.disposition, Disposition::Failed | Disposition::NotEvaluated);
+        let decides = matches!(result.disposition, Disposition::Failed | Disposition::NotEvaluated);
         if decides && (scope.is_control(result) || scope.is_gate(result)) {
             result.disposition = Disposition::Informational;
         }

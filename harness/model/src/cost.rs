@@ -1,7 +1,9 @@
-//! What a run costs: the prices of AWS as dated data ([`prices`]), how long what it makes exists ([`timetable`]), what a plan will cost
-//! ([`estimate`]), and amounts ([`Usd`]). What a run has cost is a part of its report ([`crate::report::cost`]).
+//! What a run costs: the prices of AWS as dated data ([`prices`]), how long the things that it creates exist
+//! ([`timetable`]), what a plan will cost ([`estimate`]), and amounts ([`Usd`]). What a run has cost is a part of its
+//! report ([`crate::report::cost`]).
 //!
-//! A price that is not in the data is not known: its line has no amount, and the sum says that it is incomplete. Nothing is guessed.
+//! A price that is not in the data is not known: its line has no amount, and the sum is marked as incomplete. Nothing
+//! is guessed.
 
 pub mod estimate;
 pub mod item;

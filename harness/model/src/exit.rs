@@ -27,7 +27,7 @@ impl ExitCode {
     pub const ALL: [(Self, &'static str); 8] = [
         (Self::Passed, "all passed or waived"),
         (Self::Failed, "a check failed"),
-        (Self::Usage, "usage or configuration; nothing was created"),
+        (Self::Usage, "wrong usage or configuration; nothing was created"),
         (
             Self::Error,
             "inconclusive: something could not be evaluated, and no threshold allows it; or nothing was evaluated",

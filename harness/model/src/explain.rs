@@ -1,9 +1,9 @@
 //! From failed cells to causes: the fewest changed settings that explain what hardening broke.
 //!
-//! A setting changed if a node of the variant has a harmful value ([`crate::setting`]) and the reference has not. It fits a failed cell if
-//! it takes away something that the cell exercises, and if nothing that passed on a node with it contradicts that. Of all sets of fitting settings
-//! that cover the explainable cells the smallest is taken; among equals the one whose effects are the surest. Cells that nothing fits stay
-//! unexplained: an explanation is never forced.
+//! A setting changed if a node of the variant has a harmful value ([`crate::setting`]) and the reference does not. It
+//! fits a failed cell if it takes away something that the cell exercises, and if nothing that passed on a node with it
+//! contradicts that. The smallest set of fitting settings that covers the explainable cells is taken; among equals, the
+//! one whose effects are the surest. Cells that nothing fits stay unexplained: an explanation is never forced.
 //!
 //! Assumptions: results are settled (origins are known), and facts of a node are those of the time of its checks. Pure; the time is
 //! that of comparing each changed setting with each cell.
@@ -159,7 +159,7 @@ impl Case<'_> {
         let working = Working::of(&self.passed, self.nodes);
         let (alive, ruled_out) = self.ruled_out(&working);
         let fits: Vec<Vec<Fit>> = self.failed.iter().map(|result| self.fits(result, &alive)).collect();
-        // Cells that the same settings fit are one to the search.
+        // Cells that the same settings explain are one group for the search.
         let mut groups: IndexMap<Vec<Fit>, Vec<usize>> = IndexMap::new();
         for (at, fits) in fits.into_iter().enumerate() {
             groups.entry(fits).or_default().push(at);
@@ -230,8 +230,8 @@ impl Case<'_> {
         cells.count() >= FAILURES * passed
     }
 
-    /// The settings that fit a failed cell, those alone that fit best in kind: what is known to work cannot be what failed, unless a
-    /// setting takes it away in part.
+    /// The settings that fit a failed cell; of these only the strongest kind of fit: a capability that demonstrably
+    /// works cannot be the cause, unless the setting removes it only partly.
     fn fits(&self, result: &CheckResult, alive: &[Alive]) -> Vec<Fit> {
         let cell = Cell::of(result, self.nodes);
         let mut fits: Vec<Fit> = alive
@@ -256,7 +256,8 @@ impl Case<'_> {
         fits
     }
 
-    /// The settings that nothing refutes and that fit cells of a cause, too. What would explain all of them is an alternative and not here.
+    /// The settings that nothing refutes and that fit cells of a cause, too. A setting that would explain all of its
+    /// cells is an alternative and is not listed here.
     fn hidden(
         &self,
         chosen: &BTreeSet<usize>,
@@ -310,7 +311,7 @@ impl Case<'_> {
         let others = (0..self.changed.len()).filter(|other| !chosen.contains(other));
         let surety =
             |fits: &[Fit], setting: usize| fits.iter().find(|fit| fit.setting == setting).map(|fit| fit.surety);
-        // What certainly fails with this one needs no other that might have done it.
+        // Where a cell certainly fails because of this setting, a less certain one is no alternative.
         let is_certain = |fits: &[Fit], setting: usize| surety(fits, setting) == Some(Surety::Surely);
         let is_equal =
             |fits: &[Fit], other: usize| has(fits, other) && (is_certain(fits, other) || !is_certain(fits, place));

@@ -10,7 +10,7 @@ use crate::report::subject::Subject;
 use crate::report::{NodeRecord, Report};
 use crate::verdict::{Evidence, Outcome};
 
-/// What stands between two readings of one fact that differ: `1, later 0`.
+/// What separates two readings of one fact that differ: `1, later 0`.
 pub const LATER: &str = ", later ";
 
 /// The title of the evidence that a failure carries.
@@ -140,8 +140,8 @@ fn of_control(result: &CheckResult, node: &NodeRecord) -> Vec<String> {
     names
 }
 
-/// Kinds of facts whose own names stand in titles of controls: `kernel.randomize_va_space`, `/var/log`, `nftables`, `space_left_action`. Those of
-/// other kinds are words of everyday language (`audit.enabled`, `time.sources`).
+/// Kinds of facts whose own names appear in titles of controls: `kernel.randomize_va_space`, `/var/log`, `nftables`,
+/// `space_left_action`. Those of other kinds are words of everyday language (`audit.enabled`, `time.sources`).
 const NAMED: [&str; 9] = ["sysctl", "mount", "disk", "file", "service", "package", "module", "auditd", "selinux"];
 
 /// The name of a fact without its kind; empty for a kind whose names no title mentions.

@@ -25,7 +25,7 @@ pub(crate) fn read<T: DeserializeOwned>(file: &str, node: &Node, schema: &Json) 
     let read = value.map(serde_json::from_value::<T>).transpose().unwrap_or_else(|error| {
         // The schema and the type disagree; a test over both keeps this from happening.
         let place = Some(node.place);
-        problems.push(Problem { place, ..Problem::of_file(file, format!("wrong form: {error}"), "") });
+        problems.push(Problem { place, ..Problem::of_file(file, format!("wrong format: {error}"), "") });
         None
     });
     (read, problems)

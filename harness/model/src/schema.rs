@@ -44,7 +44,7 @@ pub fn all() -> [(&'static str, &'static Value); 4] {
     [("matrix", matrix()), ("workload", workload()), ("waivers", waivers()), ("report", report())]
 }
 
-/// A schema as a file: indented, with a line end behind it.
+/// A schema as a file: indented, with a line end after it.
 pub fn pretty(schema: &Value) -> String {
     format!("{schema:#}\n")
 }

@@ -14,7 +14,7 @@ pub const CONDITIONS: [&str; 5] =
 const CHECK: &str = "node/monitoring-agent";
 
 /// The title of the evidence of a disagreement.
-pub const TITLE: &str = "what checks say of the same nodes";
+pub const TITLE: &str = "what checks say about the same nodes";
 
 /// Capabilities that a node lacks whose network is broken, by their words in reports.
 const NETWORK: [&str; 9] = [

@@ -74,7 +74,8 @@ pub fn of_inspector(platform: &str) -> Option<Benchmark> {
         (&["amazon", "linux", "2023"], "cis-al2023-1.0.0"),
         (&["amazon", "linux", "2"], "cis-al2-3.0.0"),
     ];
-    // The words of a name stand together, so that the version of a benchmark is none of a platform; a STIG is another benchmark.
+    // The words of a name stay together, so that the version of a benchmark is none of a platform; a STIG is another
+    // benchmark.
     let is_named = |wanted: &[&str]| words.windows(wanted.len()).any(|some| some == wanted);
     let mut known = table.into_iter().filter(|_| !words.contains(&"stig"));
     known.find(|(wanted, _)| is_named(wanted)).and_then(|(_, benchmark)| benchmark.parse().ok())

@@ -78,11 +78,15 @@ pub fn audit(waivers: &[Waiver], report: Option<&Report>, within: u32, now: Time
         if let Some(message) = dates(waiver, within, now) {
             let again = record.map_or(0, |record| record.failures);
             match message {
+                Ending::Over if again == 1 => {
+                    remark(RemarkKind::Expired, "1 failure of the run is no longer waived".to_owned())
+                }
                 Ending::Over if again > 0 => {
-                    remark(RemarkKind::Expired, format!("{again} failures of the run count again"))
+                    remark(RemarkKind::Expired, format!("{again} failures of the run are no longer waived"))
                 }
                 Ending::Over => remark(RemarkKind::Expired, "it no longer applies: renew or remove it".to_owned()),
-                Ending::In(days) => remark(RemarkKind::Expiring, format!("it ends in {days} days")),
+                Ending::In(1) => remark(RemarkKind::Expiring, "it expires in 1 day".to_owned()),
+                Ending::In(days) => remark(RemarkKind::Expiring, format!("it expires in {days} days")),
             }
         }
         if let Some(message) = too_wide(waiver, now).or_else(|| blanket(waiver, report?)) {

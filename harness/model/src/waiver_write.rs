@@ -21,7 +21,7 @@ pub fn with(existing: &str, waivers: &[Waiver]) -> Option<String> {
         return Some(existing.to_owned());
     }
     let entries = entries(&new);
-    // A list may stand at the margin or two spaces in; whatever reads back as wanted is right.
+    // A list may start at the margin or two spaces in; whatever reads back as wanted is right.
     let at_margin: String =
         entries.lines().map(|line| format!("{}\n", line.strip_prefix("  ").unwrap_or(line))).collect();
     let base = existing.trim_end_matches('\n');

@@ -24,7 +24,7 @@ pub struct Workload {
     pub expect: Vec<Expectation>,
     /// The objects, in file order, as the file writes them.
     pub objects: Vec<serde_json::Value>,
-    /// Where each of the objects stands, as `file:line:column`.
+    /// Where each of the objects is, as `file:line:column`.
     pub origins: Vec<String>,
 }
 
@@ -111,8 +111,8 @@ pub enum Expectation {
     Fired(String),
     /// The HorizontalPodAutoscaler (`hpa/load`) has brought its target above the minimum, and the replicas are ready.
     Scaled(String),
-    /// The Job or Pod (`job/greedy`) is ended by the kernel for what it takes of memory, and its container's state says so
-    /// (`OOMKilled`).
+    /// The Job or Pod (`job/greedy`) is killed by the kernel because it exceeds its memory limit, and its container's
+    /// state says so (`OOMKilled`).
     OomKilled(String),
     /// Pods of one Job start about as fast as those of another: by the medians of at least five pods each, where both have completed.
     NoSlower {
@@ -134,14 +134,14 @@ pub enum Expectation {
     Evicted {
         /// `deployment/web`: whose pods.
         target: String,
-        /// `pdb/web`: the PodDisruptionBudget that must stand in the way.
+        /// `pdb/web`: the PodDisruptionBudget that must refuse evictions.
         budget: String,
     },
 }
 
 impl Expectation {
     /// Whether amiproof does something for it. What acts begins when everything before it in the file has become true, and what
-    /// stands behind it is looked at only then.
+    /// follows it is looked at only then.
     pub fn acts(&self) -> bool {
         match self {
             Self::Updated(_) | Self::RolledBack(_) | Self::Rescheduled(_) | Self::Evicted { .. } => true,
@@ -173,8 +173,8 @@ pub const REPLICAS_ANNOTATION: &str = "amiproof.dev/replicas";
 /// The value of [`REPLICAS_ANNOTATION`] for no more replicas than fit on one node.
 pub const REPLICAS_AS_FIT: &str = "as-fit";
 
-/// What stands in the tag of a Windows image for the release of the nodes: `ltsc2019`, `ltsc2022`, `ltsc2025`. A Windows container
-/// runs only on the build that its image was made for (Microsoft, "Windows container version compatibility").
+/// What the tag of a Windows image has for the release of the nodes: `ltsc2019`, `ltsc2022`, `ltsc2025`. A Windows
+/// container runs only on the build that its image was made for (Microsoft, "Windows container version compatibility").
 pub const WINDOWS_RELEASE: &str = "{windows-release}";
 
 /// The release of a Windows build, as Microsoft's base images are tagged, from the node label `node.kubernetes.io/windows-build`

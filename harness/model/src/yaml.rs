@@ -280,7 +280,7 @@ impl<'de> Visitor<'de> for BareVisitor {
     }
 
     fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Bare, E> {
-        serde_json::Number::from_f64(value).map(Bare::Number).ok_or_else(|| E::custom("a number without end"))
+        serde_json::Number::from_f64(value).map(Bare::Number).ok_or_else(|| E::custom("not a finite number"))
     }
 
     fn visit_str<E>(self, value: &str) -> Result<Bare, E> {

@@ -317,7 +317,7 @@ proptest! {
             if let Err(problems) = resolve("amiproof.yaml", input, &Files::new(), &SUITES) {
                 prop_assert!(!problems.is_empty());
                 prop_assert!(problems.iter().all(|problem| !problem.message.contains("for an unknown reason")), "{}", printed(&problems));
-                prop_assert!(problems.iter().all(|problem| !problem.message.contains("wrong form")), "{}", printed(&problems));
+                prop_assert!(problems.iter().all(|problem| !problem.message.contains("wrong format")), "{}", printed(&problems));
             }
         }
     }

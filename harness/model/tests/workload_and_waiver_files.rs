@@ -136,7 +136,7 @@ proptest! {
         for input in [bytes.as_slice(), text.as_bytes()] {
             if let Err(problems) = workload_file::parse("w.yaml", input) {
                 prop_assert!(!problems.is_empty());
-                prop_assert!(problems.iter().all(|problem| !problem.message.contains("wrong form")), "{}", printed(&problems));
+                prop_assert!(problems.iter().all(|problem| !problem.message.contains("wrong format")), "{}", printed(&problems));
             }
             if let Err(problems) = waiver_file::parse("w.yaml", input) {
                 prop_assert!(!problems.is_empty());

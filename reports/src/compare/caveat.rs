@@ -29,9 +29,11 @@ pub enum About {
     Benchmark,
     /// The scanner that judged controls, or its version.
     Scanner,
-    /// What a workload file asks.
+    /// What a workload file tests.
+    #[strum(serialize = "workloads")]
     Catalogue,
     /// The version of amiproof.
+    #[strum(serialize = "version")]
     Harness,
     /// The matrix: its name, its variants and what they are hardened to, or the suites that ran.
     Matrix,
@@ -48,9 +50,9 @@ impl About {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Replacement {
-    /// Whose.
+    /// The subject.
     pub subject: Subject,
-    /// In which suite.
+    /// The suite.
     pub suite: String,
     /// Whether it is the benchmark or the scanner that was replaced.
     pub about: About,
@@ -110,7 +112,7 @@ pub(super) fn caveats(
     let compared = |about, message| Caveat { about, compared: true, message };
     if base.run.matrix != candidate.run.matrix {
         let message = format!("matrix {}, was {}", candidate.run.matrix, base.run.matrix);
-        caveats.push(compared(About::Matrix, format!("{message}: variants of the same name are taken for the same")));
+        caveats.push(compared(About::Matrix, format!("{message}: variants with the same name are compared")));
     }
     for (old, new) in pairs(base, candidate) {
         let changes = variant_changes(old, new);
@@ -120,7 +122,7 @@ pub(super) fn caveats(
     }
     if base.tool.version != candidate.tool.version {
         let message = format!("amiproof {}, was {}", candidate.tool.version, base.tool.version);
-        caveats.push(compared(About::Harness, format!("{message}: a check may ask for more or less than it did")));
+        caveats.push(compared(About::Harness, format!("{message}: a check may require more or less than before")));
     }
     let redefined: Vec<&str> = redefined(base, candidate).into_iter().collect();
     if !redefined.is_empty() {
@@ -132,7 +134,8 @@ pub(super) fn caveats(
     caveats
 }
 
-/// The checks that ask something else than in the baseline. Reports from before amiproof noted that say nothing.
+/// The checks whose definition differs from the baseline. Older reports have no digests of definitions, so nothing is
+/// said about them.
 pub(super) fn redefined<'a>(base: &Report, candidate: &'a Report) -> BTreeSet<&'a str> {
     let is_other = |(check, digest): &(&String, &String)| {
         base.run.definitions.get(check.as_str()).is_some_and(|before| before != *digest)

@@ -27,7 +27,7 @@ pub struct Comparison {
     pub unchanged: usize,
     /// What changed, worst first, then in the order of the reports.
     pub changes: Vec<ResultChange>,
-    /// Benchmarks in another version and scanners that took the place of others; their controls are not compared.
+    /// Benchmarks in another version and scanners that replaced others; their controls are not compared.
     pub replacements: Vec<Replacement>,
     /// Suites of the baseline that the candidate did not run at all, by choice as far as its report tells. Not compared.
     pub suites_not_run: Vec<String>,
@@ -68,7 +68,7 @@ pub struct ResultChange {
     pub subject: Subject,
     /// Which check.
     pub check: CheckId,
-    /// Its title, as the candidate says it where it can.
+    /// Its title in the candidate, or else in the baseline.
     pub title: String,
     /// The control that it evaluates.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -80,7 +80,7 @@ pub struct ResultChange {
     pub base: State,
     /// Its state in the candidate.
     pub candidate: State,
-    /// One line that says why it is what it is now; of the baseline where it is gone.
+    /// The reason for its present state in one line; the baseline's if the candidate does not have it.
     pub reason: String,
     /// The origin of the failure, by the candidate.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -105,7 +105,7 @@ pub enum ComparisonFormat {
 }
 
 impl ComparisonFormat {
-    /// Every form.
+    /// Every format.
     pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
 
     /// The name of its file in the folder of a run; none for the terminal.
@@ -143,7 +143,8 @@ impl Comparison {
         self.counts.get(&change).copied().unwrap_or(0)
     }
 
-    /// What is worse than in the baseline: new failures, new errors, and failures that are new to the report.
+    /// What is worse than in the baseline: new failures, new errors, failures of checks that the baseline did not run,
+    /// and failures where it had no verdict.
     pub(crate) fn news(&self) -> impl Iterator<Item = &ResultChange> {
         self.changes.iter().filter(|one| one.change.is_news())
     }
@@ -159,8 +160,9 @@ impl Comparison {
         self.variants.iter().filter(|variant| variant.newly_broken.is_some())
     }
 
-    /// Whether the candidate is worse than the baseline: something fails that passed or was not evaluated in the baseline, or
-    /// something is no longer evaluated. The last counts because missing evidence must not look like success.
+    /// Whether the candidate is worse than the baseline: something fails that passed, or that the baseline did not run;
+    /// something is no longer evaluated, because missing evidence must not look like success; or a variant is newly
+    /// broken.
     pub fn has_regression(&self) -> bool {
         self.regressions(|_| true) > 0
     }

@@ -100,7 +100,7 @@ fn fact_changes(old: &VariantRecord, new: &VariantRecord) -> Vec<FactChange> {
     let mut changes = Vec::new();
     for (fact, values) in before {
         let now = after.shift_remove(&fact).unwrap_or_default();
-        // A variant without nodes says nothing about its kernel; that it has none is said by 'nodes'.
+        // A variant without nodes says nothing about its kernel; that it has none is shown by 'nodes'.
         if values != now && !(is_of_nodes(&fact) && (old.nodes.is_empty() || new.nodes.is_empty())) {
             changes.push(FactChange { fact, base: join(&values), candidate: join(&now) });
         }

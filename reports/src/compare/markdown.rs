@@ -12,7 +12,7 @@ use crate::markdown::page::{Page, code, escape};
 use crate::origin::origin_word;
 use crate::text;
 
-/// How many changed facts of a variant are told.
+/// How many changed facts of a variant are shown.
 const FACTS: usize = 30;
 
 /// The comparison as GitHub-flavoured Markdown, within the limit of [`crate::markdown::LIMIT`].
@@ -49,11 +49,11 @@ fn heading(comparison: &Comparison) -> String {
     ] {
         let _ = writeln!(heading, "| {what} | {old} | {new} |");
     }
-    let _ = write!(heading, "\n{} decided as before.\n\n", text::count(comparison.unchanged, "result"));
+    let _ = write!(heading, "\n{} unchanged.\n\n", text::count(comparison.unchanged, "result"));
     heading
 }
 
-/// The changes of one kind; behind the bad news of a variant what is different about its nodes.
+/// The changes of one kind; after a variant's new failures, what changed on its nodes.
 fn push_change<'a>(page: &mut Page, comparison: &'a Comparison, change: Change, reported: &mut HashSet<&'a Subject>) {
     let groups = comparison.by_subject(change);
     if groups.is_empty() {
@@ -112,7 +112,7 @@ fn push_caveats(page: &mut Page, comparison: &Comparison) {
     }
 }
 
-/// What is different about a variant that had no bad news.
+/// What is different about a variant that has no new failures.
 fn push_variant(page: &mut Page, variant: &VariantChange, reported: &HashSet<&Subject>) {
     let presence = match variant.presence.sentence() {
         "" => String::new(),
@@ -146,7 +146,7 @@ fn facts_table(facts: &[FactChange]) -> String {
         );
     }
     if facts.len() > FACTS {
-        let _ = writeln!(table, "\nand {} more facts", facts.len() - FACTS);
+        let _ = writeln!(table, "\nand {}", text::count(facts.len() - FACTS, "more fact"));
     }
     table
 }

@@ -3,7 +3,7 @@
 //! Checks are matched by subject and check id. The id of a scanner's check holds the benchmark with its version, because
 //! benchmarks renumber (4.5.2 of the CIS EKS benchmark meant another thing in 1.5.0 than in 1.7.0). So controls of two versions
 //! are never matched by number: they appear as one [`Replacement`] with the numbers of removed and added controls, and so do controls that
-//! another scanner judges. What else the runs did not test in the same way is said in [`Comparison::caveats`].
+//! another scanner judges. What else the runs did not test in the same way is in [`Comparison::caveats`].
 
 pub(crate) mod caveat;
 pub(crate) mod comparison;
@@ -47,7 +47,8 @@ impl Comparison {
         }
     }
 
-    /// Writes every form with a file into `folder`, which must exist: `compare.md` and so on. One that fails does not stop the others.
+    /// Writes every format with a file into `folder`, which must exist: `compare.md` and so on. One that fails does not
+    /// stop the others.
     pub fn write_all(&self, folder: &Path) -> Vec<Result<PathBuf, RenderError>> {
         let files = ComparisonFormat::ALL.iter().filter_map(|format| Some((*format, format.file_name()?)));
         let write = |(format, name): (ComparisonFormat, &str)| {
@@ -104,7 +105,7 @@ pub fn compare(base: &Report, candidate: &Report) -> Comparison {
     }
     let redefined = caveat::redefined(base, candidate);
     for change in changes.iter_mut().filter(|change| redefined.contains(change.check.as_str())) {
-        let also = "the check itself is defined differently than in the baseline";
+        let also = "the check itself is defined differently from the baseline";
         change.reason = if change.reason.is_empty() { also.to_owned() } else { format!("{} ({also})", change.reason) };
     }
     let replacements = replaced.into_vec();
@@ -153,7 +154,7 @@ fn anonymous<'a>(base: &'a Report, candidate: &'a Report) -> HashSet<(&'a Subjec
     all.filter(|result| result.scanner.is_none()).map(|result| (&result.subject, &result.check)).collect()
 }
 
-/// Where a result stands: in one of the runs or in both.
+/// Where a result is: in one of the runs or in both.
 #[derive(Clone, Copy)]
 enum Found<'a> {
     Both(&'a CheckResult, &'a CheckResult),

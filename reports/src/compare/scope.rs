@@ -1,4 +1,4 @@
-//! Which results of the baseline are comparable with the candidate, and which benchmarks and scanners took the place of others.
+//! Which results of the baseline are comparable with the candidate, and which benchmarks and scanners replaced others.
 
 use std::collections::HashMap;
 
@@ -60,7 +60,7 @@ impl<'a> Scope<'a> {
         }
     }
 
-    /// The other version of the result's benchmark that the other run answers instead of this one.
+    /// The version of the result's benchmark that the other run used in place of this one.
     pub(super) fn benchmark_in(
         &self,
         other: &HashMap<BenchmarkKey<'a>, Vec<&'a str>>,
@@ -72,8 +72,9 @@ impl<'a> Scope<'a> {
     }
 }
 
-/// The result of the scanner that took the place of this one's: it judges the control in the other run and not in this one, and this one's does
-/// not judge it there. A control that had a verdict and has none now is a loss, whoever judges it.
+/// The other run's result for the same control, if another scanner replaced this result's: that scanner judges the
+/// control only in the other run, this result's only in this one. A control that had a verdict and has none now is a
+/// loss, whoever judges it.
 pub(super) fn other_judge<'a>(
     own: &Judges<'a>,
     others: &Judges<'a>,

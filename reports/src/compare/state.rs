@@ -38,7 +38,7 @@ impl State {
             Disposition::Passed => Self::Passed,
             Disposition::Flaky => Self::Flaky,
             Disposition::Failed | Disposition::Tolerated => Self::Failing,
-            // What is only shown is nobody's failure, and no more a regression than a failure that is signed for.
+            // An informational result counts like a waived failure: it is no regression.
             Disposition::Waived { .. } | Disposition::Informational => Self::Waived,
             Disposition::NotApplicable => Self::NotApplicable,
             Disposition::NotEvaluated | Disposition::Allowed | Disposition::Blocked { .. } => Self::NotEvaluated,
@@ -79,7 +79,7 @@ pub enum Change {
     NewlySkipped,
     /// In the baseline, but not in the candidate, although its variant and its suite ran.
     Disappeared,
-    /// Fails now; the baseline had no verdict, so it is unknown since when.
+    /// Fails now; the baseline had no verdict, so it is unknown when the failure began.
     Revealed,
     /// Fails in both, and the waiver of the baseline no longer covers it.
     #[strum(serialize = "waiver ended")]
@@ -155,7 +155,8 @@ impl Change {
         }
     }
 
-    /// Whether it is a regression.
+    /// Whether it is reported as new; see [`Comparison::regressions`](super::Comparison::regressions) for what is a
+    /// regression.
     pub(crate) fn is_news(self) -> bool {
         matches!(self, Self::NewFailure | Self::AppearedFailing | Self::NewError | Self::Revealed)
     }

@@ -10,6 +10,7 @@ use super::facts::{FactChange, VariantChange};
 use super::state::{Change, State};
 use crate::origin::origin_word;
 use crate::terminal::style::{Ink, Style, write_titled, write_wrapped};
+use crate::text;
 
 /// How many changed facts are shown with the failures of a variant.
 const FACTS: usize = 8;
@@ -103,7 +104,7 @@ fn write_facts(out: &mut String, facts: &[FactChange], limit: usize, style: &Sty
         write_wrapped(out, style, 4, &fact.sentence(), 2);
     }
     if facts.len() > limit {
-        let _ = writeln!(out, "    and {} more facts", facts.len() - limit);
+        let _ = writeln!(out, "    and {}", text::count(facts.len() - limit, "more fact"));
     }
 }
 

@@ -91,7 +91,7 @@ pub fn page(history: &History<'_>) -> Result<String, RenderError> {
     let page = Page {
         frame: Frame::new(),
         matrix: text::line(history.matrix),
-        span: span(history).unwrap_or_else(|| "no night yet".to_owned()),
+        span: span(history).unwrap_or_else(|| "no nightly run yet".to_owned()),
         newest: nights
             .last()
             .map(|night| format!("{}: {}", night.run, text::line(&night.conclusion)))
@@ -109,7 +109,7 @@ pub fn page(history: &History<'_>) -> Result<String, RenderError> {
 fn row(track: &Track, last: usize) -> Row {
     let flakes = match track.flakes {
         0 => String::new(),
-        flakes => format!("{flakes} of {}", text::count(track.decided, "night")),
+        flakes => format!("{flakes} of {}", text::count(track.decided, "nightly run")),
     };
     Row {
         subject: text::line(&track.subject),
@@ -168,7 +168,9 @@ fn column(nights: &[&Night], name: &str) -> Column {
     let (failed, undecided) = counts.last().copied().flatten().unwrap_or_default();
     let lines: Vec<String> = counts
         .iter()
-        .map(|count| count.map_or_else(|| "no row".to_owned(), |(failed, undecided)| format!("{failed}+{undecided}")))
+        .map(|count| {
+            count.map_or_else(|| "not in the run".to_owned(), |(failed, undecided)| format!("{failed}+{undecided}"))
+        })
         .collect();
     Column {
         name: text::line(name),

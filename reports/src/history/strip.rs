@@ -24,7 +24,7 @@ pub(crate) struct Strip {
     pub(crate) bars: Vec<Bar>,
     /// Width of the drawing.
     pub(crate) width: usize,
-    /// What it shows, in words: `30 nights: 2 failed, 1 not decided, 27 passed; newest failed`.
+    /// What it shows, in words: `30 nightly runs: 2 failed, 1 not decided, 27 passed; newest: failed`.
     pub(crate) label: String,
 }
 
@@ -71,9 +71,10 @@ fn label(marks: &[Mark]) -> String {
             (number > 0).then(|| format!("{number} {meaning}"))
         })
         .collect();
-    let nights = crate::text::count(marks.len(), "night");
+    let nights = crate::text::count(marks.len(), "nightly run");
     let newest = marks.last().and_then(|newest| Mark::ALL.iter().find(|(mark, ..)| mark == newest));
-    newest.map_or_else(|| nights.clone(), |(_, _, meaning)| format!("{nights}: {}; newest {meaning}", words.join(", ")))
+    newest
+        .map_or_else(|| nights.clone(), |(_, _, meaning)| format!("{nights}: {}; newest: {meaning}", words.join(", ")))
 }
 
 #[cfg(test)]
@@ -98,9 +99,9 @@ mod tests {
         assert_eq!(strip.width, 28);
         assert_eq!(
             strip.label,
-            "7 nights: 1 failed, 1 not decided, 1 waived, 1 passed on a retry, 1 passed, 1 not applicable, 1 no row; \
-             newest not applicable"
+            "7 nightly runs: 1 failed, 1 not decided, 1 waived, 1 passed on a retry, 1 passed, 1 not applicable, \
+             1 without this check; newest: not applicable"
         );
-        assert_eq!(Strip::of("").label, "0 nights");
+        assert_eq!(Strip::of("").label, "0 nightly runs");
     }
 }

@@ -74,8 +74,8 @@ struct RowData {
     level: Option<u8>,
     /// One per column: none, or status, seconds, reason, detail, change, answers.
     cells: Vec<Option<CellData>>,
-    /// The last nights of its cells: column, a letter for each night with the oldest first, and since when it fails. A cell that was the same
-    /// in every night is not among them.
+    /// The last nights of its cells: column, a letter for each night with the oldest first, and when it began to fail.
+    /// A cell that was the same in every night is not among them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     nights: Vec<(usize, String, String)>,
 }
@@ -97,7 +97,7 @@ pub(super) fn data(context: &Context<'_>, sheet: &Sheet<'_>, history: Option<&Hi
         .map(|change| ((change.subject.as_str(), change.check.as_str()), change))
         .collect();
     let mut cell = |results: &[&CheckResult]| {
-        // Of several answers the most urgent one is shown; a click shows all.
+        // The most urgent of several answers is shown; a click shows all.
         let result = sheet::decisive(results)?;
         let change = changes.get(&(result.subject.as_str(), result.check.as_str()));
         let change = change.filter(|change| change.candidate == crate::compare::State::of(result));

@@ -108,7 +108,7 @@ mod tests {
         assert_eq!(serde_json::from_str::<String>(&json).unwrap(), nasty);
     }
 
-    /// The browser hashes what stands between the tags, so the template must add nothing there.
+    /// The browser hashes what is between the tags, so the template must add nothing there.
     #[test]
     fn style_and_script_stand_alone_between_their_tags() {
         assert!(!SCRIPT.contains("</script") && !SCRIPT.contains("<!--"));

@@ -23,7 +23,7 @@ impl<'a> Tracks<'a> {
         }
     }
 
-    /// Column, letters and since when it fails of each cell of a row that has a track.
+    /// Column, letters and the beginning of the failure for each cell of a row that has a track.
     pub(super) fn of_row(&self, sheet: &Sheet<'_>, row: &Row<'_>) -> Vec<(usize, String, String)> {
         if self.by_cell.is_empty() {
             return Vec::new();

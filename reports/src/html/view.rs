@@ -36,7 +36,7 @@ pub(super) struct View {
     pub(super) scans: Scans,
     pub(super) waivers: Vec<waivers::Line>,
     pub(super) cleanup: CleanupView,
-    /// Which nights stand beside the rows; empty without a history.
+    /// Which nights are shown beside the rows; empty without a history.
     pub(super) nights: String,
     /// What the run cost, in a sentence; empty if nothing.
     pub(super) cost: String,

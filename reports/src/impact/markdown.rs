@@ -8,6 +8,7 @@ use amiproof_model::report::impact::{ControlRecord, Effect, ImpactOutcome};
 
 use super::rows::{Kind, not_measured, numbers, of_kind, setting};
 use crate::markdown::{code, escape};
+use crate::text;
 
 /// A measurement as GitHub-flavoured Markdown.
 pub(super) fn render(impact: &Impact) -> String {
@@ -72,12 +73,15 @@ fn push_pairs(out: &mut String, impact: &Impact) {
     let Some(pairs) = &impact.pairs else { return };
     let _ = writeln!(
         out,
-        "## Two at a time\n\n{} settings that break nothing alone were set together in {} trials.\n",
-        pairs.controls, pairs.trials
+        "## Two at a time\n\n{} settings that break nothing alone were set together in {}.\n",
+        pairs.controls,
+        text::count(pairs.trials, "trial")
     );
     for one in &pairs.broken {
         let what = match &one.why {
-            Some(why) => format!("is broken by several, which could not be narrowed down: {}", escape(why)),
+            Some(why) => {
+                format!("is broken by several settings together, which could not be narrowed down: {}", escape(why))
+            }
             None => {
                 let names: Vec<String> = one.controls.iter().map(|name| escape(name)).collect();
                 format!("is broken by {} together", names.join(" and "))
@@ -147,7 +151,7 @@ fn push_rest(out: &mut String, impact: &Impact) {
         out.push('\n');
     }
     if !impact.left_out.is_empty() {
-        out.push_str("## Checks that show nothing here\n\n");
+        out.push_str("## Checks that were left out\n\n");
         for one in &impact.left_out {
             let check: &CheckId = &one.check;
             let _ = writeln!(out, "* {}: {}", code(check.as_str()), escape(&one.why));

@@ -33,7 +33,7 @@ struct Row {
     cells: Vec<Cell>,
 }
 
-/// Class, mark and the words behind it.
+/// Class, mark and the words after it.
 struct Cell {
     class: &'static str,
     mark: &'static str,
@@ -70,7 +70,9 @@ pub(super) fn render(impact: &Impact) -> Result<String, RenderError> {
         }
     }
     let pair = |one: &amiproof_model::report::impact::Together| match &one.why {
-        Some(why) => format!("{} is broken by several settings, which could not be narrowed down: {why}", one.check),
+        Some(why) => {
+            format!("{} is broken by several settings together, which could not be narrowed down: {why}", one.check)
+        }
         None => format!("{} is broken by {} together", one.check, one.controls.join(" and ")),
     };
     let not_tried = impact.pairs.iter().flat_map(|pairs| pairs.not_tried.iter().map(|one| format!("not tried: {one}")));

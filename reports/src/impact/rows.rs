@@ -1,4 +1,4 @@
-//! What the forms of a table of controls and checks share: its rows by kind, and how they are named.
+//! What the formats of a table of controls and checks share: its rows by kind, and how they are named.
 
 use amiproof_model::report::Impact;
 use amiproof_model::report::impact::{ControlRecord, ImpactOutcome, SettingRecord};

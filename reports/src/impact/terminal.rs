@@ -13,7 +13,7 @@ pub fn render(impact: &Impact, style: &Style) -> String {
     out.push('\n');
     for row in of_kind(impact, Kind::Breaks) {
         let checks: Vec<&str> = row.broken().map(amiproof_model::name::CheckId::as_str).collect();
-        write_titled(&mut out, style, 0, "breaks", &format!("{} ({}): {}", row.title, row.number(), checks.join(", ")));
+        write_titled(&mut out, style, 0, "breaks", &format!("{}: {} ({})", checks.join(", "), row.title, row.number()));
         for one in &row.settings {
             write_wrapped(&mut out, style, 2, &setting(one), usize::MAX);
         }
@@ -25,14 +25,16 @@ pub fn render(impact: &Impact, style: &Style) -> String {
                 Effect::Unsteady => "passes and fails intermittently",
                 Effect::Undecided { why } => why,
             };
-            let text = format!("{} with {} ({}): {why}", cell.check, row.title, row.number());
+            let text = format!("{}: {} ({}): {why}", cell.check, row.title, row.number());
             write_titled(&mut out, style, 0, "undecided", &text);
         }
     }
     for one in impact.pairs.iter().flat_map(|pairs| &pairs.broken) {
         let text = match &one.why {
-            Some(why) => format!("{}: by several settings, which could not be narrowed down: {why}", one.check),
-            None => format!("{}: by {} together", one.check, one.controls.join(" and ")),
+            Some(why) => {
+                format!("{}: several settings together, which could not be narrowed down: {why}", one.check)
+            }
+            None => format!("{}: {} together", one.check, one.controls.join(" and ")),
         };
         write_titled(&mut out, style, 0, "breaks", &text);
     }

@@ -27,7 +27,7 @@ impl JunitCounts {
     }
 }
 
-/// What is said of the document as a whole.
+/// What is said about the document as a whole.
 pub(crate) struct Root {
     pub(crate) name: String,
     /// Wall clock.

@@ -23,7 +23,7 @@ use crate::text;
 /// The only version of the format.
 const SCHEMA_VERSION: &str = "2018-10-08";
 
-/// What Security Hub takes at most: characters of ids, titles, descriptions and notes, and resources of a finding.
+/// The limits of Security Hub: characters of ids, titles, descriptions and notes, and resources of a finding.
 const ID_LIMIT: usize = 512;
 const TITLE_LIMIT: usize = 256;
 const DESCRIPTION_LIMIT: usize = 1_024;
@@ -59,8 +59,8 @@ pub(super) struct Finding {
     note: Option<Note>,
 }
 
-/// What of a finding that is known already only its provider may change, and only here (API reference, `BatchImportFindings`): the severity
-/// of a check that failed last night and passes now.
+/// The fields of an existing finding that only its provider may update, and only through `FindingProviderFields` (API
+/// reference, `BatchImportFindings`): the severity of a check that failed in the last run and passes now.
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct ProviderFields {
@@ -313,7 +313,7 @@ fn resources(report: &Report, home: &Home, row: &Row<'_>) -> Vec<Resource> {
     resources
 }
 
-/// Security Hub takes milliseconds at most.
+/// Security Hub accepts at most milliseconds.
 fn time(time: Timestamp) -> String {
     time.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
 }

@@ -225,7 +225,8 @@ fn status(row: &Row<'_>) -> &'static str {
     }
 }
 
-/// InSpec's impact: 0 makes a control "not applicable" to Heimdall, so only what is that has it. Without a severity it is medium.
+/// InSpec's impact: 0 makes a control "not applicable" to Heimdall, so only not applicable and informational rows get
+/// it. Without a severity it is medium.
 fn impact(answer: Answer, severity: Option<Severity>) -> f64 {
     match (answer, severity) {
         (Answer::NotApplicable | Answer::Informational, _) => 0.0,

@@ -1,4 +1,4 @@
-//! In-toto statements: what the run says of each image, with the predicate
+//! In-toto statements: what the run says about each image, with the predicate
 //! [test-result v0.1](https://github.com/in-toto/attestation/blob/main/spec/predicates/test-result.md). One statement per line, because tools
 //! that sign take one at a time.
 //!
@@ -6,7 +6,7 @@
 //!
 //! | the variant | `result` |
 //! |---|---|
-//! | passed, and nothing of it is excused | `PASSED` |
+//! | passed without waived or otherwise accepted results | `PASSED` |
 //! | passed, with waived, known, tolerated, flaky or informational results, or with gaps that a threshold allows | `WARNED` |
 //! | anything else | `FAILED` |
 

@@ -1,9 +1,10 @@
-//! Forms for other programs, rendered only on request: SARIF, CTRF, HDF, OCSF, ASFF, OSCAL and in-toto.
+//! Formats for other programs, rendered only on request: SARIF, CTRF, HDF, OCSF, ASFF, OSCAL and in-toto.
 //!
-//! All but the last, which states only what each image passed, are made of the same rows: one per cell of the sheet, then what went wrong that is not a result of a check. Their states
-//! differ, and each file says what it makes of a status. One rule holds for all: what was not evaluated, or ended with an error, is
-//! neither a pass nor a failure nor "not applicable". That goes for an informational result without evidence, too. The report's own word
-//! for a status is always there.
+//! All but the last, which states only what each image passed, are made of the same rows: one per cell of the sheet,
+//! then what went wrong that is not a result of a check. Their states differ, and the head of each file has a table of
+//! them. One rule holds for all: what was not evaluated, or ended with an error, is neither a pass nor a failure nor
+//! "not applicable". That applies to an informational result without evidence, too. The report's own word for a status
+//! is always there.
 
 mod asff;
 mod ctrf;

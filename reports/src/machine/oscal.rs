@@ -7,8 +7,8 @@
 //! | waived, known, tolerated | `not-satisfied`, with a risk whose status is `deviation-approved` |
 //! | everything else | none: the observation says why in its property `reason` |
 //!
-//! A finding has no state for "nobody knows", so what is undecided has no finding. OSCAL has no plan of amiproof's to refer to; the
-//! results refer to a resource of their own that describes the matrix.
+//! A finding has no state for "nobody knows", so what is undecided has no finding. OSCAL results must refer to an
+//! assessment plan. amiproof has none, so they refer to a resource that describes the matrix.
 
 use amiproof_model::report::Report;
 use serde::Serialize;
@@ -20,7 +20,7 @@ use crate::text;
 /// The version of the model.
 const VERSION: &str = "1.1.3";
 
-/// What tells amiproof's properties from those of others. Nothing is at that address; some readers accept only an address with a host.
+/// The namespace of amiproof's properties. Nothing is at that address; some readers accept only an address with a host.
 const NAMESPACE: &str = "https://amiproof.invalid/ns/oscal";
 
 /// The root object.
@@ -235,7 +235,7 @@ pub(super) fn document(rows: &Rows<'_>) -> Document {
                 resources: [Resource {
                     uuid: plan,
                     title: format!("the matrix {matrix}"),
-                    description: "the matrix file of amiproof says what is assessed".to_owned(),
+                    description: "amiproof's matrix file defines what is assessed".to_owned(),
                 }],
             },
         },

@@ -1,4 +1,5 @@
-//! What every machine-readable form of a report is made of: the cells of the sheet, then what went wrong that is not a result of a check.
+//! What every machine-readable format of a report is made of: the cells of the sheet, then what went wrong that is not
+//! a result of a check.
 //!
 //! A cell is one row, whatever number of scanners answered it: that of the most urgent answer, as in the CSV. All texts are clean, and
 //! ids are derived from names and from the id of the run, so the same report gives the same bytes.
@@ -28,7 +29,7 @@ const DETAIL_LIMIT: usize = 8 * 1024;
 /// The longest line, characters.
 const LINE_LIMIT: usize = 2_000;
 
-/// What is known of a row and has no place of its own in most forms.
+/// What is known of a row and has no place of its own in most formats.
 #[derive(Serialize)]
 pub(crate) struct Particulars {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -97,7 +98,7 @@ pub(crate) struct Row<'a> {
     pub(crate) subject: String,
     pub(crate) answer: Answer,
     pub(crate) status: Status,
-    /// One line that says why it is what it is; empty for a pass.
+    /// The reason in one line; empty for a pass.
     pub(crate) reason: String,
     /// The reason with findings and places, several lines; empty for a pass.
     pub(crate) detail: String,
@@ -107,12 +108,12 @@ pub(crate) struct Row<'a> {
     pub(crate) answers: String,
     pub(crate) started: Timestamp,
     pub(crate) ended: Timestamp,
-    /// What it took by itself, seconds.
+    /// Its own duration, seconds.
     pub(crate) seconds: f64,
 }
 
 impl<'a> Row<'a> {
-    /// `al2023-l1/node/ready`: its name in the run, and the same in the next one.
+    /// `al2023-l1/node/ready`: its name in this run and in the next one.
     pub(crate) fn key(&self) -> String {
         format!("{}/{}", self.subject, self.id)
     }
@@ -122,7 +123,7 @@ impl<'a> Row<'a> {
         self.result.and_then(|result| result.control.as_ref())
     }
 
-    /// What forms keep beside a result.
+    /// What formats keep beside a result.
     pub(crate) fn particulars(&self) -> Particulars {
         let result = self.result;
         Particulars {
@@ -222,12 +223,12 @@ impl<'a> Rows<'a> {
         later(self.report.run.started, self.report.run.seconds)
     }
 
-    /// An id of something in this run, and of nothing in any other.
+    /// An id that is unique to this run.
     pub(crate) fn uuid(&self, kind: &str, key: &str) -> String {
         uuid(&[self.report.run.id.as_str(), kind, key])
     }
 
-    /// An id of something in every run of the matrix.
+    /// An id that is the same in every run of the matrix.
     pub(crate) fn lasting_uuid(&self, kind: &str, key: &str) -> String {
         uuid(&[&self.report.run.matrix, kind, key])
     }

@@ -275,8 +275,8 @@ fn kind(answer: Answer) -> &'static str {
     }
 }
 
-/// Everything but a failure has the level `none` (section 3.27.10). A failure fails the run, however mild a scanner calls it; only where
-/// the scanner says so is it less than an error.
+/// Everything but a failure has the level `none` (section 3.27.10). A failure is an `error`, because it fails the run,
+/// unless its scanner gives it a lower severity.
 fn level(row: &Row<'_>) -> &'static str {
     if !matches!(row.answer, Answer::Fail | Answer::Accepted) {
         return "none";

@@ -24,7 +24,7 @@ const SECTIONS: [(&str, IsMeant); 4] = [
     ("Waived", |status| status == Status::Waived),
 ];
 
-/// What a section keeps for each of those behind it, bytes: undecided cells must not vanish behind many failures.
+/// What a section reserves for each of those after it, bytes: undecided cells must not vanish behind many failures.
 const KEPT: usize = 6 * 1024;
 
 /// One variant's part of a section.

@@ -156,13 +156,13 @@ impl<'a> Suite<'a> {
     }
 }
 
-/// The check of another suite in whose row a result stands. Within a suite every check is a row of its own.
+/// The check of another suite in whose row a result is shown. Within a suite every check is a row of its own.
 fn home<'a>(homes: &HashMap<&'a ControlId, &'a CheckId>, result: &CheckResult) -> Option<&'a CheckId> {
     let home = homes.get(result.control.as_ref()?).copied()?;
     (home.suite() != result.check.suite()).then_some(home)
 }
 
-/// The check whose row a control stands in: the first one that judges it.
+/// The check whose row a control is shown in: the first one that judges it.
 fn homes(report: &Report) -> HashMap<&ControlId, &CheckId> {
     let mut homes = HashMap::new();
     for result in &report.results {
@@ -184,7 +184,7 @@ fn columns(report: &Report) -> Vec<Column<'_>> {
             columns.push(Column { subject: result.subject.clone(), variant: None });
         }
     }
-    // The cluster comes last, wherever its first result stands; the sort is stable, so the rest keeps its order.
+    // The cluster comes last, wherever its first result is; the sort is stable, so the rest keeps its order.
     columns.sort_by_key(|column| column.subject == Subject::Cluster);
     columns
 }

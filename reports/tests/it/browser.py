@@ -257,8 +257,8 @@ def which_may_ship_and_what_failed_is_readable_without_scripts():
 def the_last_nights_stand_beside_a_check_and_in_its_drawer():
     browser.open("nights.html#workload%2Fpod-to-pod@al2023-eks-l1")
     strips = browser.js("[...document.querySelectorAll('svg.nights')].map((one) => one.getAttribute('aria-label'))")
-    assert "2 nights: 1 failed, 1 passed" in strips, strips
-    assert "fails since" in browser.js("document.getElementById('drawer').textContent")
+    assert "2 nightly runs: 1 failed, 1 passed" in strips, strips
+    assert "failing since" in browser.js("document.getElementById('drawer').textContent")
 
 
 TESTS = [value for name, value in list(globals().items()) if callable(value) and value.__module__ == "__main__" and name.islower() and name != "browser"]

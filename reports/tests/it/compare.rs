@@ -219,7 +219,7 @@ fn controls_that_another_scanner_judges_are_not_compared_and_lost_ones_are_a_reg
     );
     assert_eq!(comparison.coverage_losses().count(), 2);
     assert_eq!(comparison.count(Change::AppearedFailing), 1);
-    // Of two scanners one is gone: what it judged is lost, although the other still judges it.
+    // One of two scanners is gone: what it judged is lost, although the other still judges it.
     let comparison = judged(
         &[("inspector", "1.1.1", passed.clone()), ("openscap", "1.1.1", passed.clone())],
         &[("openscap", "1.1.1", passed)],
@@ -250,16 +250,16 @@ fn what_the_runs_did_not_test_in_the_same_way_is_said_and_compared_all_the_same(
     assert_eq!(
         lines.collect::<Vec<_>>(),
         [
-            (About::Matrix, "matrix other, was nightly: variants of the same name are taken for the same"),
+            (About::Matrix, "matrix other, was nightly: variants with the same name are compared"),
             (About::Matrix, "al2023-eks-l1: level 2, was 1"),
-            (About::Harness, "amiproof 9.9.9, was 0.1.0: a check may ask for more or less than it did"),
+            (About::Harness, "amiproof 9.9.9, was 0.1.0: a check may require more or less than before"),
             (About::Catalogue, "defined differently: workload/pod-to-pod"),
         ]
     );
     assert!(comparison.has_regression(), "a failure stays a failure");
     let failure = comparison.changes.iter().find(|change| change.change == Change::NewFailure).unwrap();
     assert!(
-        failure.reason.ends_with("(the check itself is defined differently than in the baseline)"),
+        failure.reason.ends_with("(the check itself is defined differently from the baseline)"),
         "{}",
         failure.reason
     );

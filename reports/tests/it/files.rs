@@ -78,7 +78,7 @@ fn what_a_baseline_holds_open_is_shown_and_never_kept() {
     assert_eq!(Report::parse(&json).unwrap(), report);
     for format in [Format::Csv, Format::Junit, Format::Html] {
         let text = render(format, &report, &options).unwrap();
-        let expected = "166 controls of cis-al2023-1.0.0 were evaluated, in run r-base 167";
+        let expected = "166 controls of cis-al2023-1.0.0 were evaluated; run r-base evaluated 167";
         assert!(text.contains(expected), "{format:?}");
         assert!(!render(format, &report, &Options::default()).unwrap().contains(expected), "{format:?}");
     }

@@ -105,18 +105,18 @@ fn the_page_of_nights_loads_nothing_and_has_every_row_that_changed() {
     let tracks = tracked(&nights, 8);
     let text = page(&shown(&nights, &tracks, 8)).unwrap();
     assert!(!text.contains("<script") && !text.contains("<link") && !text.contains("src="), "{text}");
-    assert!(text.contains("8 nights, 2026-11-01 to 2026-11-08"));
+    assert!(text.contains("8 nightly runs, 2026-11-01 to 2026-11-08"));
     for (title, rows) in [("new failure (1)", 1), ("failing (2)", 2), ("flaky (1)", 1), ("no longer decided (1)", 1)] {
         let section = text.split_once(title).unwrap_or_else(|| panic!("{title}: {text}")).1;
         let section = section.split_once("</section>").unwrap().0;
         assert_eq!(section.matches("<code>").count(), rows, "{title}");
     }
-    assert!(text.contains("8 nights: 4 failed, 4 passed; newest failed"));
+    assert!(text.contains("8 nightly runs: 4 failed, 4 passed; newest: failed"));
     assert!(text.contains(
-        "fails since r-20261105-030000-4f2a (2026-11-05), passed last in r-20261104-030000-4f2a (2026-11-04)"
+        "failing since r-20261105-030000-4f2a (2026-11-05), last passed in r-20261104-030000-4f2a (2026-11-04)"
     ));
     assert!(!text.contains("node/ready"), "the same in every night");
     let column = text.split_once("failed+not decided, oldest first: ").unwrap().1;
     assert!(column.starts_with("1+0, 2+0, 1+0, 1+0, 2+0, 3+0, 2+0, 3+1"), "{}", &column[..60]);
-    assert!(page(&shown(&[], &[], 8)).unwrap().contains("no night yet"));
+    assert!(page(&shown(&[], &[], 8)).unwrap().contains("no nightly run yet"));
 }

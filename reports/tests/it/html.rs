@@ -303,7 +303,7 @@ fn rows_that_changed_in_the_last_nights_have_them_beside_their_name() {
     let tracks = tracks(&nights, Wanted::default());
     let history = History { matrix: "nightly", nights: &nights, tracks: &tracks, last: 30, has_steady: false };
     let page = render(&newest, None, Some(&history)).unwrap();
-    assert!(page.contains("2 nights, 2026-11-20 to 2026-11-21"));
+    assert!(page.contains("2 nightly runs, 2026-11-20 to 2026-11-21"));
     let data = data(&page);
     assert_eq!(data["marks"].as_array().unwrap().len(), 8);
     let rows: Vec<&serde_json::Value> =
@@ -314,7 +314,7 @@ fn rows_that_changed_in_the_last_nights_have_them_beside_their_name() {
         serde_json::json!([[
             1,
             ".F",
-            "fails since r-20261121-074220-4f2a (2026-11-21), passed last in r-20261120-030000-4f2a (2026-11-20)"
+            "failing since r-20261121-074220-4f2a (2026-11-21), last passed in r-20261120-030000-4f2a (2026-11-20)"
         ]])
     );
     assert_eq!(row("node/ready")["nights"], serde_json::Value::Null, "the same in both nights");

@@ -1,4 +1,4 @@
-//! What controls cost, in every form.
+//! What controls cost, in every format.
 
 use amiproof_model::report::Impact;
 use amiproof_reports::Style;

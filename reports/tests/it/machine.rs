@@ -391,7 +391,7 @@ fn placeholders_and_links_in_a_message_of_sarif_are_text() {
     assert_eq!(log["runs"][0]["results"][0]["message"]["text"], "passed: {{0}} [click] (http://example.com)");
 }
 
-/// A report in which every form has something of each of its parts, and no more.
+/// A report in which every format has something of each of its parts, and no more.
 fn small() -> Report {
     let mut report = fixture::mixed();
     report.variants.retain(|variant| variant.name.as_str() == "al2023-eks-l1");

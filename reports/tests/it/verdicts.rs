@@ -1,4 +1,4 @@
-//! One verdict: every form says the word that the exit code stands for.
+//! One verdict: every format says the word that the exit code stands for.
 
 use amiproof_model::conclusion::{Conclusion, Scope, Summary};
 use amiproof_model::exit::ExitCode;

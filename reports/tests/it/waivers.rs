@@ -1,4 +1,4 @@
-//! Waivers that have expired, and those that nothing needs, in every form.
+//! Waivers that have expired, and those that nothing needs, in every format.
 
 use amiproof_model::waiver::{Waiver, WaiverRecord, WaiverState};
 use amiproof_reports::{Style, csv, html, junit, markdown, terminal};
@@ -45,6 +45,6 @@ fn every_form_names_expired_and_unused_waivers_and_no_others() {
         }
     }
     let text = terminal::render(&report, None, &Style::default());
-    assert!(text.contains("waivers to review (2)") && text.contains("2 failures count again"), "{text}");
+    assert!(text.contains("waivers to review (2)") && text.contains("2 failures are no longer waived"), "{text}");
     assert!(!markdown::render(&fixture::mixed(), None).contains("Waivers"));
 }

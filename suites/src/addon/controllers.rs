@@ -144,7 +144,7 @@ fn broken_at_eks(state: &State) -> Option<Finding> {
         return None;
     }
     let issues: Vec<String> = state.issues.iter().map(ToString::to_string).collect();
-    let summary = format!("EKS says that it is {}: {}", state.status, issues.join("; "));
+    let summary = format!("EKS reports that it is {}: {}", state.status, issues.join("; "));
     Some(Finding::new("EKS add-on", summary.split_whitespace().collect::<Vec<_>>().join(" ")).with_remediation(
         "see `aws eks describe-addon`; a conflict is resolved with --resolve-conflicts OVERWRITE, missing permissions with a pod identity \
          association",

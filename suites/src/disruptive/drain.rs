@@ -116,7 +116,10 @@ async fn drain(context: &Context, node: &NodeRecord) -> Result<Left, CheckError>
         let going: Vec<Pod> = pods.items.into_iter().filter(must_go).collect();
         if going.is_empty() {
             return Ok(Left {
-                story: format!("{} pods were evicted\n{}", evicted.len(), evicted.join("\n")),
+                story: match evicted.as_slice() {
+                    [one] => format!("1 pod was evicted\n{one}"),
+                    all => format!("{} pods were evicted\n{}", all.len(), all.join("\n")),
+                },
                 stuck: Vec::new(),
             });
         }

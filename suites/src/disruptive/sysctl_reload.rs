@@ -1,8 +1,8 @@
 //! `disruptive/sysctl-reload`: after the kernel settings of the image are loaded again, its pods can still connect and be connected to.
 //!
-//! What a network plugin, kube-proxy and the kubelet set when they start stands over what the image's files say, until someone loads those
-//! again: an update of a package, an agent, or an administrator who follows a hardening guide. Then forwarding is off and the reverse path
-//! filter strict, on a node that worked (rancher/rke2, issue 2021).
+//! What a network plugin, kube-proxy and the kubelet set when they start overrides what the image's files say, until
+//! someone loads those again: an update of a package, an agent, or an administrator who follows a hardening guide. Then
+//! forwarding is off and the reverse path filter strict, on a node that worked (rancher/rke2, issue 2021).
 
 use std::time::Duration;
 

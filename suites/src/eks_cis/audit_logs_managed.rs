@@ -15,8 +15,7 @@ fn assess(facts: &Facts) -> Result<Decision, Unreadable> {
         return Ok(verdict(vec![finding("cluster", text, "turn the audit log on first")]));
     }
     let group = format!("/aws/eks/{}/cluster", facts.cluster);
-    let look_at =
-        format!("retention, encryption and readers of the log group {group}, and who is alarmed by what is in it");
+    let look_at = format!("retention, encryption and readers of the log group {group}, and who is alerted by it");
     Ok(with_evidence(manual(look_at), "log types that are on", logs))
 }
 

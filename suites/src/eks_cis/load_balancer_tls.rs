@@ -28,7 +28,7 @@ fn assess(facts: &Facts) -> Result<Decision, Unreadable> {
             match carries(listener) {
                 Carries::Tls => {}
                 Carries::Plain => {
-                    findings.push(finding(name.clone(), format!("speaks HTTP on port {}", listener.port), REMEDIATION))
+                    findings.push(finding(name.clone(), format!("uses HTTP on port {}", listener.port), REMEDIATION))
                 }
                 Carries::Unknown => unclear.push(format!("{name}: {} on port {}", listener.protocol, listener.port)),
             }

@@ -92,10 +92,13 @@ pub(crate) fn assess(facts: &Facts, rule: &Rule) -> Result<Decision, Unreadable>
     }
     let decision = match running.is_empty() {
         true => manual(format!(
-            "whether {} refuse {}: {} namespaces in use lack the label {ENFORCE} that would",
+            "whether {} refuse {}: {} the label {ENFORCE} that would refuse them",
             guards.join(", "),
             rule.what,
-            open.len()
+            match open.len() {
+                1 => "1 namespace in use lacks".to_owned(),
+                number => format!("{number} namespaces in use lack"),
+            }
         )),
         false => verdict(running),
     };
@@ -110,9 +113,12 @@ fn broken(rule: &Rule, workload: &Workload) -> Option<Finding> {
 }
 
 fn admits(rule: &Rule, namespace: &Namespace) -> Finding {
-    let level = namespace.labels.get(ENFORCE).map_or("no", String::as_str);
+    let profile = match namespace.labels.get(ENFORCE) {
+        Some(level) => format!("the profile {level}"),
+        None => "no profile".to_owned(),
+    };
     let remediation = format!("kubectl label namespace {} {ENFORCE}={}", namespace.name, rule.forbidden_by.as_str());
-    let text = format!("admits {}: it enforces {level} profile", rule.what);
+    let text = format!("admits {}: it enforces {profile}", rule.what);
     finding(format!("Namespace/{}", namespace.name), text, &remediation)
 }
 

@@ -40,7 +40,7 @@ fn assess(hosts: &[(NodeRecord, Host)], encrypted: &BTreeMap<String, bool>) -> V
         match host.root_volume.as_ref().and_then(|volume| Some((volume, encrypted.get(volume)?))) {
             None => {
                 return Verdict::NotEvaluated(format!(
-                    "EC2 does not say which is the root volume of {}",
+                    "EC2 does not report which volume is the root volume of {}",
                     resource(node)
                 ));
             }

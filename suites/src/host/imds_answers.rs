@@ -50,7 +50,7 @@ fn assess(facts: &[NodeFacts], has_account: bool) -> Verdict {
                 "check what blocks 169.254.169.254 on the host: nodeadm and drivers need it",
             ),
             _ if !has_account => {
-                let why = "no metadata service answers, and no AWS account says that there is one";
+                let why = "no metadata service answers, and without an AWS account it is unknown whether there is one";
                 return Err(Verdict::NotApplicable(why.to_owned()));
             }
             _ => {

@@ -63,7 +63,8 @@ fn assess(
         let Vulnerabilities { critical, high, .. } = of(node, found);
         for (severity, count) in [("critical", critical), ("high", high)].into_iter().filter(|(_, count)| *count > 0) {
             let help = "rebuild the image from the newest base, with updates; `aws inspector2 list-findings` names the packages";
-            let summary = format!("{count} {severity} vulnerabilities that a newer package fixes");
+            let noun = if count == 1 { "vulnerability" } else { "vulnerabilities" };
+            let summary = format!("{count} {severity} {noun} that a newer package fixes");
             findings.push(Finding::new(format!("{}, {severity}", resource(node)), summary).with_remediation(help));
         }
     }

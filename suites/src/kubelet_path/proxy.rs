@@ -15,7 +15,7 @@ use serde_json::Value;
 use super::certificate;
 use crate::node::{placements, resource};
 
-/// As long as people wait for `kubectl top`.
+/// How long people wait for `kubectl top`.
 const ANSWER: Duration = Duration::from_secs(10);
 
 /// The response of a kubelet.

@@ -40,10 +40,10 @@ fn assess(image: &ImageDetails, base: Option<&ImageDetails>, now: Timestamp) -> 
     let help = "build from, or name, a newer image: a deprecated image gets no fixes and may disappear at any time";
     let mut findings = Vec::new();
     if let Some(day) = since(image) {
-        findings.push(Finding::new("image", format!("is deprecated since {day}")).with_remediation(help));
+        findings.push(Finding::new("image", format!("has been deprecated since {day}")).with_remediation(help));
     }
     if let Some((base, day)) = base.and_then(|base| Some((base, since(base)?))) {
-        let summary = format!("was made from '{}', which is deprecated since {day}", base.name);
+        let summary = format!("was made from '{}', which has been deprecated since {day}", base.name);
         findings.push(Finding::new("source image", summary).with_remediation(help));
     }
     verdict(findings)
@@ -68,7 +68,7 @@ mod tests {
         assert_eq!(assess(&image(None), None, now), Verdict::Pass);
         assert!(asked(None, Some("2026-11-21T08:00:01Z")).is_empty());
         assert!(asked(Some("2026-11-21T08:00:01Z"), None).is_empty());
-        assert_eq!(asked(past, None), ["is deprecated since 2026-11-20"]);
-        assert_eq!(asked(None, past), ["was made from '', which is deprecated since 2026-11-20"]);
+        assert_eq!(asked(past, None), ["has been deprecated since 2026-11-20"]);
+        assert_eq!(asked(None, past), ["was made from '', which has been deprecated since 2026-11-20"]);
     }
 }

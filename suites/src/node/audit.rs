@@ -63,8 +63,11 @@ fn assess(facts: &[NodeFacts]) -> Verdict {
             let help =
                 "raise the backlog (auditctl -b, audit_backlog_limit= at boot), or leave containers out of the rules";
             findings.push(
-                Finding::new(format!("{}, lost", resource(node)), format!("lost {lost} audit records"))
-                    .with_remediation(help),
+                Finding::new(
+                    format!("{}, lost", resource(node)),
+                    format!("lost {lost} audit record{}", if lost == 1 { "" } else { "s" }),
+                )
+                .with_remediation(help),
             );
         }
         if let Some(limit) = number("backlog_limit").filter(|limit| *limit > 0 && backlog >= *limit) {

@@ -72,7 +72,7 @@ fn slower(nodes: &[NodeRecord], peers: &[NodeRecord]) -> Verdict {
     let summary = format!(
         "every node took at least {fastest:.0} s from launch to Ready, those of the reference at most {slowest:.0} s"
     );
-    let help = "see `systemd-analyze blame` on the node: a scan, an update or a relabelling at the first boot";
+    let help = "look for a scan, an update or a relabelling at first boot in `systemd-analyze blame` on the node";
     Verdict::Fail(vec![Finding::new("nodes", summary).with_remediation(help)])
 }
 

@@ -73,7 +73,7 @@ fn assess(nodes: &[NodeRecord], offsets: &[(u32, Option<i64>)], facts: &[NodeFac
         let by_server = offsets.iter().find(|(index, _)| *index == node.index).and_then(|(_, offset)| *offset);
         let is_read = facts.iter().any(|of_node| of_node.node.index == node.index && of_node.read.is_ok());
         if !is_read {
-            let lease = if by_server.is_none() { ", and its lease says nothing" } else { "" };
+            let lease = if by_server.is_none() { ", and its lease has no time" } else { "" };
             gap.get_or_insert(Verdict::NotEvaluated(format!("{} could not be read{lease}", resource(node))));
         }
         // A fact only where it is beyond the way of an answer.
@@ -111,7 +111,7 @@ fn assess(nodes: &[NodeRecord], offsets: &[(u32, Option<i64>)], facts: &[NodeFac
 fn table(offsets: &[(u32, Option<i64>)], facts: &[NodeFacts]) -> String {
     let line = |(index, offset): &(u32, Option<i64>)| {
         let offset =
-            offset.map_or("its lease says nothing".to_owned(), |seconds| format!("{seconds} s against the API server"));
+            offset.map_or("its lease has no time".to_owned(), |seconds| format!("{seconds} s against the API server"));
         let word = |name: &str| fact(facts, *index, name).unwrap_or("not known");
         format!(
             "node {index}: {offset}; synchronized: {}; sources: {}",
@@ -165,7 +165,7 @@ mod tests {
         );
         assert!(
             matches!(asked(Some(0), &[("os.name", "x")]), Verdict::NotEvaluated(_)),
-            "nobody says whether it is kept right"
+            "nothing reports whether it is synchronized"
         );
         for (offset, facts, summary) in [
             (Some(200), &good[..], "its clock is 200 s ahead of the API server's"),

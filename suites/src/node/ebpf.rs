@@ -44,7 +44,7 @@ fn assess(facts: &[NodeFacts]) -> Verdict {
     })
 }
 
-/// Whether a kernel is too old for lockdown, which Linux has since 5.4.
+/// Whether a kernel is too old for lockdown, which Linux has had since 5.4.
 fn is_before_lockdown(release: &str) -> bool {
     let mut parts = release.split(['.', '-']).map_while(|part| part.parse::<u32>().ok());
     matches!((parts.next(), parts.next()), (Some(major), Some(minor)) if (major, minor) < (5, 4))

@@ -57,14 +57,15 @@ fn assess(nodes: &[Booted], fixed: Option<&AmiId>) -> Verdict {
         };
         let recorded = node.ami_id.as_ref().map(AmiId::as_str);
         let wanted = [
-            (fixed.map(AmiId::as_str), "the matrix asks for"),
-            (by_eks.as_deref(), "its node group was made with"),
-            (recorded, "it had when the run began"),
+            (fixed.map(AmiId::as_str), "the matrix asks for", ""),
+            (by_eks.as_deref(), "its node group was made with", ""),
+            (recorded, "had", " when the run began"),
         ];
-        let differs =
-            wanted.iter().find_map(|(wanted, by)| wanted.filter(|wanted| wanted != booted).map(|wanted| (wanted, by)));
-        if let Some((wanted, by)) = differs {
-            findings.push(Finding::new(resource(node), format!("booted {booted}, but {by} {wanted}")));
+        let differs = wanted.iter().find_map(|(wanted, before, after)| {
+            wanted.filter(|wanted| wanted != booted).map(|wanted| format!("{before} {wanted}{after}"))
+        });
+        if let Some(differs) = differs {
+            findings.push(Finding::new(resource(node), format!("booted {booted}, but {differs}")));
         }
     }
     if findings.is_empty() { Verdict::Pass } else { Verdict::Fail(findings) }
@@ -96,12 +97,7 @@ mod tests {
                 None,
                 "booted ami-0123456789abcdef0, but its node group was made with ami-0fedcba9876543210",
             ),
-            (
-                Some(OTHER),
-                None,
-                None,
-                "booted ami-0fedcba9876543210, but it had when the run began ami-0123456789abcdef0",
-            ),
+            (Some(OTHER), None, None, "booted ami-0fedcba9876543210, but had ami-0123456789abcdef0 when the run began"),
             (None, Some(OURS), None, "EC2 does not know the instance of node 1"),
         ];
         for (by_ec2, by_eks, fixed, expected_text) in cases {

@@ -4,8 +4,9 @@
 //! made, and accounts that have no password age too: from that day on sudo, cron and su refuse them ("Account or password is expired"), on
 //! every node that is started later (Azure/AKS, issue 5567). What expires within the month fails; a later day is for a person to know.
 //!
-//! A certificate authority that the image brings (a company's own, a registry's) ends like that, too, and with it every pull and request that
-//! needs it. All certificates end one day, so a later day is told only within the year before.
+//! A certificate authority that the image brings (a company's own, a registry's) expires like that, too, and then every
+//! pull and request that needs it fails. All certificates expire one day, so a later day is reported only within the
+//! year before.
 
 use std::time::Duration;
 
@@ -34,7 +35,7 @@ pub const CHECK: Definition = Definition::question(
 /// Days within which an end is a failure: images are released about once a month.
 const SOON: i32 = 30;
 
-/// Days before the end of a certificate within which it is told.
+/// Days before the expiry of a certificate within which it is reported.
 const YEAR: i32 = 365;
 
 fn has_accounts(variant: &Variant) -> Applies {
@@ -85,7 +86,7 @@ fn assess(facts: &[NodeFacts], today: Date) -> Verdict {
                 continue;
             }
             if let Some(path) = name.strip_prefix("certificate.").and_then(|rest| rest.strip_suffix(".unreadable")) {
-                let words = format!("{value} of the certificates in {path} cannot be read: look when they end");
+                let words = format!("{value} of the certificates in {path} cannot be read: check when they expire");
                 later.push(format!("{}: {words}", resource(&of_node.node)));
                 continue;
             }
@@ -93,7 +94,7 @@ fn assess(facts: &[NodeFacts], today: Date) -> Verdict {
             if days(today, day) > SOON {
                 let what = if is_password { "the password of " } else { "" };
                 let words = format!("{}: {what}{account} expires on {day}", resource(&of_node.node));
-                later.push(format!("{words}; replace the image before, or give the account no maximum age"));
+                later.push(format!("{words}; replace the image before then, or give the account no maximum age"));
             }
         }
     }

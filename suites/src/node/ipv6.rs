@@ -1,9 +1,10 @@
 //! `node/ipv6`: IPv6 has the settings that the cluster and its programs need (kernel, "IPv6" and "ip-sysctl"; EKS, "IPv6 addresses for
 //! clusters").
 //!
-//! CIS (Amazon Linux 2023, 3.1.1 and 3.3.9) allows to disable IPv6 and router advertisements. With `ipv6.disable=1` a kernel
-//! does not have the protocol at all, so that programs that listen on `[::]`, as many do for both protocols, do not start in
-//! any cluster. A cluster with IPv6 pods needs IPv6, forwarding, and the advertisements that set a VPC's default route.
+//! CIS (Amazon Linux 2023, 3.1.1 and 3.3.9) allows disabling IPv6 and router advertisements. With `ipv6.disable=1` a
+//! kernel does not have the protocol at all, so that programs that listen on `[::]`, as many do for both protocols, do
+//! not start in any cluster. A cluster with IPv6 pods needs IPv6, forwarding, and the advertisements that set a VPC's
+//! default route.
 
 use std::time::Duration;
 
@@ -22,7 +23,7 @@ use crate::host::decision;
 /// See the module.
 pub const CHECK: Definition = Definition::question(
     "node/ipv6",
-    "the host's IPv6 is configured as the cluster, and programs that listen on [::], require",
+    "IPv6 on the host is configured as the cluster and programs listening on [::] require",
     |context| run(context).boxed(),
 )
 .on(linux_only)

@@ -1,4 +1,5 @@
-//! `node/joined`: every instance of the node group is a node of the cluster, and their number is that of the matrix.
+//! `node/joined`: every instance of the node group is a node of the cluster, and there are at least as many as the
+//! matrix asks for.
 
 use amiproof_core::aws::instances::Instance;
 use amiproof_core::check::{CheckError, Decision};
@@ -42,8 +43,11 @@ fn assess(nodes: &[NodeRecord], instances: Option<&[Instance]>, wanted: usize) -
     let missing: Vec<&str> =
         running.filter(|instance| !joined(instance)).map(|instance| instance.id.as_str()).collect();
     if !missing.is_empty() {
-        let finding =
-            Finding::new("instances", format!("{} running instances are not nodes of the cluster", missing.len()));
+        let summary = match missing.len() {
+            1 => "1 running instance is not a node of the cluster".to_owned(),
+            number => format!("{number} running instances are not nodes of the cluster"),
+        };
+        let finding = Finding::new("instances", summary);
         let remediation =
             "look at the console output and the kubelet's journal of the instance: user data, role, security group";
         findings.push(finding.with_detail(missing.join("\n")).with_remediation(remediation));

@@ -50,6 +50,10 @@ fn assess(facts: &[NodeFacts]) -> Verdict {
     }
 }
 
+fn unparsed(node: &NodeRecord, what: &str, value: &str) -> Verdict {
+    Verdict::NotEvaluated(format!("{what} on {} cannot be parsed: {value}", resource(node)))
+}
+
 /// The size of a file system in MiB: `1.4 GiB, 20-29% used`.
 fn size(read: &Collected, path: &str) -> Option<f64> {
     let text = read.get(&format!("disk.{path}"))?;
@@ -65,7 +69,7 @@ fn containers(node: &NodeRecord, read: &Collected) -> Result<Option<Finding>, Ve
     let each = match read.kubelet.as_ref().map(|kubelet| &kubelet["containerLogMaxSize"]) {
         None | Some(Value::Null) => 10.0,
         Some(size) => {
-            mebibytes(size).ok_or_else(|| silent(node, &format!("a size of logs that can be read: {size}")))?
+            mebibytes(size).ok_or_else(|| unparsed(node, "containerLogMaxSize of the kubelet", &size.to_string()))?
         }
     };
     let (pods, files) = (number("maxPods", 110.0), number("containerLogMaxFiles", 5.0));
@@ -99,7 +103,7 @@ fn audit(node: &NodeRecord, read: &Collected) -> Result<Option<Finding>, Verdict
         Some(text) => {
             let share = text.strip_suffix('%').and_then(|text| text.parse::<f64>().ok());
             let number = share.map(|share| share / 100.0 * space).or_else(|| text.parse::<f64>().ok());
-            number.ok_or_else(|| silent(node, &format!("a number for {name} of auditd: {text}")))
+            number.ok_or_else(|| unparsed(node, &format!("{name} of auditd"), text))
         }
     };
     // The defaults of auditd.conf(5); space_left is in MiB.

@@ -120,7 +120,7 @@ pub(crate) fn blocked_modules(read: &Collected) -> Option<Vec<&str>> {
 
 /// The reason for a missing fact of a node.
 pub(crate) fn silent(node: &NodeRecord, what: &str) -> Verdict {
-    Verdict::NotEvaluated(format!("{} does not say {what}", resource(node)))
+    Verdict::NotEvaluated(format!("{} does not report {what}", resource(node)))
 }
 
 #[cfg(test)]

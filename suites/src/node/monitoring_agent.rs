@@ -23,7 +23,7 @@ use crate::definition::Definition;
 /// See the module.
 pub const CHECK: Definition = Definition::question(
     "node/monitoring-agent",
-    "the EKS node monitoring agent reports no problem of a node",
+    "the EKS node monitoring agent reports no problem with any node",
     |context| run(context).boxed(),
 )
 .on(linux_only);
@@ -115,7 +115,7 @@ fn assess(reported: &[(NodeRecord, Vec<Reported>)], events: &[(NodeRecord, &Even
     for (node, reported) in reported {
         if reported.is_empty() {
             gap.get_or_insert(Verdict::NotEvaluated(format!(
-                "{} has no condition of the agent, and others have: its agent does not run yet, or not at all",
+                "{} has no condition of the agent, but others have: its agent does not run yet, or not at all",
                 resource(node)
             )));
         }

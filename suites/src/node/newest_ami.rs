@@ -48,7 +48,7 @@ fn assess(nodes: &[NodeRecord], newest: &AmiId) -> Verdict {
             None => return Verdict::NotEvaluated(format!("it is not known which image {} booted", resource(node))),
             Some(id) if id == newest => {}
             Some(id) => {
-                let summary = format!("runs {id}, and AWS recommends {newest} by now");
+                let summary = format!("runs {id}, but AWS now recommends {newest}");
                 findings.push(Finding::new(resource(node), summary).with_remediation("replace the node group"));
             }
         }

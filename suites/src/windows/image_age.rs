@@ -30,7 +30,7 @@ async fn run(context: &Context) -> Result<Decision, CheckError> {
 
 fn assess(image: &ImageDetails, now: Timestamp) -> Verdict {
     let Some(created) = image.created else {
-        return Verdict::NotEvaluated("EC2 does not say when the image was made".to_owned());
+        return Verdict::NotEvaluated("EC2 does not report when the image was created".to_owned());
     };
     let age = now.duration_since(created);
     if age <= SignedDuration::from_hours(24 * OLDEST_DAYS) {

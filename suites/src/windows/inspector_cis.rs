@@ -41,7 +41,7 @@ fn assess(facts: &[NodeFacts]) -> Verdict {
     let mut findings = Vec::new();
     for of_node in facts {
         match of_node.read.as_ref().ok().and_then(|(_, read)| read.get("windows.build")) {
-            None => return Verdict::NotEvaluated(format!("{} does not say its build", resource(&of_node.node))),
+            None => return Verdict::NotEvaluated(format!("{} does not report its build", resource(&of_node.node))),
             Some(build) if BUILDS.contains(&build) => {}
             Some(build) => {
                 let help =

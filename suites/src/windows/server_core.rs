@@ -36,10 +36,8 @@ fn assess(facts: &[NodeFacts]) -> Verdict {
         match kind {
             Some("Server Core") => {}
             None => {
-                return Verdict::NotEvaluated(format!(
-                    "{} does not say which installation it is",
-                    resource(&of_node.node)
-                ));
+                let node = resource(&of_node.node);
+                return Verdict::NotEvaluated(format!("{node} does not report its installation type"));
             }
             Some(other) => {
                 let help = "use an image whose name has Core instead of Full: it has no desktop and needs fewer fixes";

@@ -10,7 +10,7 @@ use crate::Failure;
 
 /// Two subnets of the default VPC.
 const SUBNETS: [&str; 2] = ["subnet-0d1efa010", "subnet-0d1efa011"];
-/// As long as EKS and CloudFormation need to make something of it.
+/// How long EKS and CloudFormation take to create it.
 const MADE: Duration = Duration::from_secs(20 * 60);
 
 /// Creates a cluster, a stack, roles, launch templates and a scan configuration of other runs and other people. Returns what there is then.

@@ -258,7 +258,7 @@ impl Lab {
         all.into_iter().filter(|name| name.starts_with("ap-")).collect()
     }
 
-    /// Of all connections, those among the reference's own nodes included, only nodes of the image under test may be blamed.
+    /// Whatever the connection, even among the reference's own nodes, only nodes of the image under test may be blamed.
     pub(crate) async fn assert_fair(&self) {
         let reference = reference(&self.variant);
         let context = Context {

@@ -62,7 +62,7 @@ fn collect(folder: &Path, found: &mut Vec<Source>) {
 }
 
 impl Source {
-    /// The text up to the unit tests, which stand at the end of a file.
+    /// The text up to the unit tests, which are at the end of a file.
     fn product(&self) -> &str {
         self.text
             .find("\n#[cfg(test)]\nmod ")

@@ -14,8 +14,9 @@ pub(crate) struct Bisect {
     /// Check to bisect; can be repeated [default: one per cause in the report, and all unexplained failures]
     #[arg(long = "check", value_delimiter = ',', value_name = "CHECK")]
     pub(crate) checks: Vec<String>,
-    /// Instead find which of these releases of the image is the first that breaks a check, in a run with one node group per release: AMI IDs
-    /// or names of Systems Manager parameters, the oldest first. --check then takes prefixes of check IDs [default: every check of the matrix]
+    /// Find which of these releases of the image is the first that breaks a check, instead of which setting: creates a
+    /// run with one node group per release. AMI IDs or names of Systems Manager parameters, the oldest first. --check
+    /// then takes prefixes of check IDs [default: every check of the matrix]
     #[arg(long, value_delimiter = ',', num_args = 1.., value_name = "AMI", conflicts_with_all = ["report", "max_runs", "nodes"])]
     pub(crate) releases: Vec<String>,
     /// Run or report.json with the failures [default: the latest run]

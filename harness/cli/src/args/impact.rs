@@ -13,7 +13,7 @@ pub(crate) struct Impact {
     /// Benchmark whose controls are measured [default: that of the variants hardened against it]
     #[arg(long, value_name = "NAME")]
     pub(crate) benchmark: Option<String>,
-    /// Controls up to this level [default: the highest level of those variants, or else 2]
+    /// Controls up to this level [default: the highest level of the variants hardened against the benchmark, or else 2]
     #[arg(long, value_name = "1|2", value_parser = clap::value_parser!(u8).range(1..=2))]
     pub(crate) level: Option<u8>,
     /// Measure only this control; can be repeated
@@ -22,7 +22,7 @@ pub(crate) struct Impact {
     /// Run only this check, for every control; can be repeated [default: a core set, and the checks that a control could break]
     #[arg(long = "check", value_delimiter = ',', value_name = "CHECK")]
     pub(crate) checks: Vec<String>,
-    /// Also try controls that break nothing on their own in pairs
+    /// Also try, in pairs, the controls that break nothing on their own
     #[arg(long)]
     pub(crate) pairs: bool,
     /// Start no new control after this many minutes

@@ -8,7 +8,8 @@ use clap::Args;
 /// By which prices a cost is estimated.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct ByPrices {
-    /// Prices to put over those that amiproof brings: of your contract, of a region or type that is missing (JSON)
+    /// JSON file with prices that override or complement the built-in ones, for example those of your contract or of a
+    /// missing region or type
     #[arg(long = "prices", env = "AMIPROOF_PRICES", value_name = "FILE")]
     pub(crate) prices_file: Option<Utf8PathBuf>,
 }

@@ -35,7 +35,7 @@ pub(crate) fn run(global: &Global, args: &Bisect, output: &Output) -> Result<Exi
             (only, explanation)
         }
         (None, None) => {
-            return Err(Failure::usage("there is no report that says what fails", "give --variant and --check"));
+            return Err(Failure::usage("there is no report with the failures", "give --variant and --check"));
         }
     };
     let reference = inputs.matrix.variants.iter().find(|one| one.name == variant).map(|one| one.reference.is_some());
@@ -92,7 +92,7 @@ fn checks(args: &Bisect, variant: &VariantName, explanation: Option<&Explanation
         return Ok(checks);
     }
     let explanation = explanation.ok_or_else(|| {
-        let message = format!("no report says which checks of {variant} fail although its reference passes them");
+        let message = format!("no report has checks that {variant} fails although its reference passes them");
         Failure::usage(message, "name them with --check, or run `amiproof test` first")
     })?;
     let can_run = |check: &&CheckId| !matches!(check.suite(), "kube-bench" | "os-cis" | "eks-cis");
@@ -111,7 +111,7 @@ fn checks(args: &Bisect, variant: &VariantName, explanation: Option<&Explanation
     Ok(checks)
 }
 
-/// The settings that may break a check, by what a report says: its causes, their alternatives, and what they hide.
+/// The settings that may break a check, according to a report: its causes, their alternatives, and what they hide.
 fn suspects(explanation: Option<&Explanation>, check: &CheckId) -> Vec<String> {
     let Some(explanation) = explanation else { return Vec::new() };
     let mut all: Vec<String> = Vec::new();

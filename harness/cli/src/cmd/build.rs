@@ -36,7 +36,7 @@ struct Answer {
     images: Vec<Image>,
 }
 
-/// What came of one variant.
+/// The outcome for one variant.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Image {
@@ -87,16 +87,16 @@ async fn all(global: &Global, args: &Arguments, matrix: &Matrix, output: &Output
     let connection = Connection::open(&args.target, region, output).await?;
     let shown = *output;
     let signals = Signals::listen(move |_| {
-        shown.note("stopping: Packer is told to remove what it created; a second interrupt leaves it alone")
+        shown.note("stopping: telling Packer to clean up; a second interrupt stops waiting for it")
     })
     .map_err(|error| Failure::error(format!("cannot install the signal handlers: {error}"), ""))?;
-    let images = with(&packer, &wanted, args.dry_run, connection.aws()?, &signals, output).await;
+    let images = check_and_build(&packer, &wanted, args.dry_run, connection.aws()?, &signals, output).await;
     connection.close().await;
     let answer = Answer { packer: packer.version.clone(), dry_run: args.dry_run, images: images? };
     if args.output == OutputForm::Json {
         output.json(json(&answer)?);
     } else {
-        answer.images.iter().for_each(|image| shown_as(image, output));
+        answer.images.iter().for_each(|image| print_image(image, output));
     }
     let is = |state: &str| answer.images.iter().any(|image| image.state == state);
     Ok(match () {
@@ -106,7 +106,7 @@ async fn all(global: &Global, args: &Arguments, matrix: &Matrix, output: &Output
     })
 }
 
-/// Which AWS Packer builds in: the one that amiproof asks.
+/// The environment variables that point Packer at the AWS account, endpoint and region that amiproof uses.
 fn environment(args: &Arguments, matrix: &Matrix) -> Vec<(String, String)> {
     let (profile, endpoint) = (args.target.profile.clone(), args.target.endpoint_url.clone());
     let named =
@@ -114,7 +114,8 @@ fn environment(args: &Arguments, matrix: &Matrix) -> Vec<(String, String)> {
     named.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
 }
 
-/// The variants to build. Everything that the matrix names is there.
+/// The variants to build. Checks that the files which the matrix names exist, and creates the folders for manifest and
+/// log.
 fn wanted<'a>(
     global: &Global,
     args: &Arguments,
@@ -176,7 +177,7 @@ fn wanted<'a>(
 }
 
 /// Checks everything, and then builds one after another: an image that fails does not keep the next from being built.
-async fn with(
+async fn check_and_build(
     packer: &Packer,
     wanted: &[Wanted<'_>],
     dry_run: bool,
@@ -194,9 +195,9 @@ async fn with(
             [("init", packer.init(one.build, &job).await?), ("validate", packer.validate(one.build, &job).await?)]
         {
             match ended {
-                Ended::Well => {}
+                Ended::Succeeded => {}
                 Ended::Interrupted => return Ok(wanted.iter().map(|one| one.ended("interrupted", None)).collect()),
-                Ended::Badly => {
+                Ended::Failed => {
                     return Err(Failure::usage(
                         format!("`packer {step}` refuses the template of {}", one.variant.name),
                         format!("nothing was built; see the lines above, or {}", one.log),
@@ -216,7 +217,8 @@ async fn with(
     Ok(images)
 }
 
-/// Whether the account has what the builds need, as far as their variables tell: all that is missing is named at once, and nothing has started.
+/// Whether the account has what the builds need, as far as their variables tell. Names everything that is missing at
+/// once, before anything starts.
 async fn account(clients: &Clients, wanted: &[Wanted<'_>], output: &Output) -> Result<(), Failure> {
     let mut missing = Vec::new();
     let mut kinds = BTreeSet::new();
@@ -274,9 +276,9 @@ impl Wanted<'_> {
         let read = || bounded::text(&self.manifest, bounded::MANIFEST).ok();
         let before = read().and_then(|text| ami::last_run(&text));
         match packer.build(self.build, &self.job(signals, output)).await? {
-            Ended::Well => {}
+            Ended::Succeeded => {}
             Ended::Interrupted => return Ok(self.ended("interrupted", None)),
-            Ended::Badly => return Ok(self.ended("failed", Some("Packer failed".to_owned()))),
+            Ended::Failed => return Ok(self.ended("failed", Some("Packer failed".to_owned()))),
         }
         let text = read().unwrap_or_default();
         if text.is_empty() || ami::last_run(&text) == before {
@@ -299,13 +301,13 @@ impl Wanted<'_> {
         let ended = release::built(clients, &built).await;
         Ok(match ended {
             Ok((base, changes)) => Image { ami: Some(image), base, changes, ..self.ended("built", None) },
-            // The image is there, and the matrix names it; what it was built from is not.
+            // The image exists and the matrix finds it, but its tags (what it was built from) could not be written.
             Err(error) => Image { ami: Some(image), ..self.ended("failed", Some(failure(&error).message)) },
         })
     }
 }
 
-fn shown_as(image: &Image, output: &Output) {
+fn print_image(image: &Image, output: &Output) {
     let ami = image.ami.as_ref().map(|ami| format!(" {ami}")).unwrap_or_default();
     let base = image.base.as_ref().map(|base| format!(" on {base}")).unwrap_or_default();
     output.data(format_args!("{:<24} {}{ami}{base}", image.variant, image.state));
@@ -317,7 +319,7 @@ fn shown_as(image: &Image, output: &Output) {
     }
 }
 
-/// SHA-256 of everything that the matrix names for a build: template, variables, and files of variables.
+/// SHA-256 of everything that the matrix names for a build: template, variables, and variable files.
 fn digest(folder: &Utf8Path, build: &Build) -> Result<String, Failure> {
     let mut sha = Sha256::new();
     let mut add = |name: &str, bytes: &[u8]| {

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::selected;
 use crate::args::{Check, OutputForm};
 use crate::files;
-use crate::output::{Failure, Output};
+use crate::output::{Failure, Output, count};
 
 /// Prints the problems, or what the matrix selects.
 pub(crate) fn run(args: &Check, output: &Output) -> Result<ExitCode, Failure> {
@@ -34,14 +34,14 @@ pub(crate) fn run(args: &Check, output: &Output) -> Result<ExitCode, Failure> {
 fn summary(args: &Check, inputs: &files::Inputs) -> Result<String, Failure> {
     let matrix = &files::narrowed(&inputs.matrix, &args.selection.variants)?;
     let checks = selected::checks(matrix, inputs, &args.selection.checks)?;
-    let made: u32 = matrix.variants.iter().filter_map(Variant::made).map(|made| made.count).sum();
-    let nodes = if made == 0 { "existing nodes".to_owned() } else { format!("{made} nodes to create") };
+    let made: usize = matrix.variants.iter().filter_map(Variant::made).map(|made| made.count as usize).sum();
+    let nodes = if made == 0 { "existing nodes".to_owned() } else { format!("{} to create", count(made, "node")) };
     let place = matrix.cluster.region.as_ref().map_or_else(String::new, |region| format!(" ({region})"));
     let version =
         matrix.cluster.kubernetes_version.as_ref().map_or_else(String::new, |it| format!(", Kubernetes {it}"));
-    let count = matrix.variants.len();
+    let variants = count(matrix.variants.len(), "variant");
     let mut lines =
-        vec![format!("{}: {count} variants with {nodes} on {}{place}{version}", matrix.name, matrix.cluster.name)];
+        vec![format!("{}: {variants} with {nodes} on {}{place}{version}", matrix.name, matrix.cluster.name)];
     for variant in &matrix.variants {
         let applicable = checks
             .iter()
@@ -52,14 +52,16 @@ fn summary(args: &Check, inputs: &files::Inputs) -> Result<String, Failure> {
             .as_ref()
             .map_or_else(|| "stock".to_owned(), |hardening| format!("{} {}", hardening.benchmark, hardening.level));
         lines.push(format!(
-            "  {:<32} {:<13} {hardening:<28} {applicable} checks and scans{}",
+            "  {:<32} {:<13} {hardening:<28} {}{}",
             variant.name,
             variant.family.as_str(),
+            selected::checks_and_scans(applicable),
             variant.selector().map_or_else(String::new, |selector| format!(" on the nodes '{selector}'"))
         ));
     }
     lines.push(format!("selected: {} (`amiproof list` shows each)", by_suite(&checks)));
-    lines.push(format!("{} waivers, {} workloads", inputs.waivers.len(), inputs.workloads.len()));
+    let (waivers, workloads) = (count(inputs.waivers.len(), "waiver"), count(inputs.workloads.len(), "workload"));
+    lines.push(format!("{waivers}, {workloads}"));
     Ok(lines.join("\n"))
 }
 

@@ -68,12 +68,12 @@ pub(super) fn refusal(too_much: &TooMuch, max: Usd, estimate: &Estimate, planned
             let region = planned.matrix.cluster.region.as_deref().unwrap_or("a region that the matrix does not name");
             Failure::usage(
                 format!(
-                    "what this costs is not known, so it cannot be kept below --max-cost {max}: in {region} there is no price of {} \
+                    "what this costs is not known, so it cannot be kept below --max-cost {max}: in {region} there is no price for {} \
                      (prices of {}); nothing was created",
                     names.join(", "),
                     estimate.prices
                 ),
-                "look the price up, and give it with --prices; the page 'What a run costs' of the documentation shows such a file",
+                "look the price up and give it with --prices; the page 'What a run costs' of the documentation shows such a file",
             )
         }
     }
@@ -87,13 +87,13 @@ pub(super) fn text(estimate: &Estimate, planned: &Planned<'_>, untouched: &[Stri
     let width = estimate.lines.iter().map(|line| label(line).chars().count()).max().unwrap_or_default();
     lines.extend(estimate.lines.iter().map(|line| format!("  {:<width$}  {}", label(line), figures(line))));
     if estimate.lines.is_empty() {
-        lines.push("  nothing that is created is paid for".to_owned());
+        lines.push("  nothing that is created costs anything".to_owned());
     } else {
         lines.push(sums(estimate, planned));
     }
     if !estimate.unknown.is_empty() {
         let names = estimate.unknown.join(", ");
-        lines.push(format!("incomplete: there is no price of {names}; look it up, and give it with --prices"));
+        lines.push(format!("incomplete: no price for {names}; look the price up and give it with --prices"));
     }
     if !estimate.lines.is_empty() {
         lines.push(format!("not counted: {}", estimate.not_counted.join(", ")));

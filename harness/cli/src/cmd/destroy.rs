@@ -13,7 +13,7 @@ use amiproof_model::report::{Cleanup, Report};
 use super::cost;
 use super::forms::{self, json};
 use crate::args::{Destroy, Given, Global, OutputForm, Part, network_run};
-use crate::output::{Failure, Output};
+use crate::output::{Failure, Output, count};
 use crate::rundir::RunDir;
 use crate::runtime::block_on;
 use crate::session::Connection;
@@ -27,7 +27,7 @@ pub(crate) fn run(global: &Global, args: &Destroy, output: &Output) -> Result<Ex
     };
     let (folder, live) = RunDir::open_live(&global.dir, network.as_deref().or(args.run.as_deref()))?;
     if let Some(live) = live {
-        output.note(format_args!("run {}: {} resources may still exist", live.id, live.resources));
+        output.note(format_args!("run {}: {} may still exist", live.id, count(live.resources, "resource")));
     }
     let _lock = folder.lock("destroy")?;
     let ledger = Ledger::open(folder.path()).map_err(|error| {
@@ -86,7 +86,8 @@ fn show(folder: &RunDir, targets: &[Target], form: OutputForm, output: &Output) 
             for target in targets {
                 output.data(format_args!("would delete {} {}", target.title(), target.name));
             }
-            output.note(format_args!("run {}: {} resources; nothing was deleted", folder.id, targets.len()));
+            let targets = count(targets.len(), "resource");
+            output.note(format_args!("run {}: {targets}; nothing was deleted", folder.id));
         }
     }
     Ok(ExitCode::Passed)

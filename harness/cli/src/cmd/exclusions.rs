@@ -1,4 +1,4 @@
-//! `amiproof exclusions`: the controls to leave out of a hardened image, in the form that its build takes.
+//! `amiproof exclusions`: the controls to leave out of a hardened image, in the format that its build takes.
 
 use amiproof_model::exit::ExitCode;
 use amiproof_model::explain;
@@ -16,9 +16,9 @@ pub(crate) fn run(global: &Global, args: &Exclusions, output: &Output) -> Result
     let responsible = match (&args.owner, args.expires) {
         (Some(owner), Some(expires)) => Some(Responsible { owner, expires }),
         _ if args.format.is_owned() => {
-            let form = args.format.as_str();
+            let format = args.format.as_str();
             let help = "add --owner NAME and --expires YYYY-MM-DD";
-            return Err(Failure::usage(format!("--format {form} says who is responsible and until when"), help));
+            return Err(Failure::usage(format!("--format {format} needs an owner and a last day"), help));
         }
         _ => None,
     };
@@ -51,7 +51,7 @@ pub(crate) fn run(global: &Global, args: &Exclusions, output: &Output) -> Result
     Ok(ExitCode::Passed)
 }
 
-/// The variant that is named, or the only one that something is known of.
+/// The variant that is named, or the only one with failures to explain.
 pub(super) fn chosen(explanations: &[Explanation], wanted: Option<&str>, run: &str) -> Result<VariantName, Failure> {
     let known: Vec<&VariantName> = explanations.iter().map(|explanation| &explanation.variant).collect();
     let names: Vec<&str> = known.iter().map(|name| name.as_str()).collect();

@@ -42,7 +42,7 @@ impl Written {
         }
     }
 
-    /// Writes a comparison in every form that has a file, and as `junit.xml` if that is to have only what changed.
+    /// Writes a comparison in every format that has a file, and as `junit.xml` if that is to have only what changed.
     #[must_use]
     pub(crate) fn with_comparison(
         mut self,
@@ -152,13 +152,13 @@ fn written(outcomes: Vec<(Format, Result<PathBuf, RenderError>)>, output: &Outpu
     written
 }
 
-/// An answer as JSON.
+/// The output of a command as JSON.
 ///
 /// # Errors
 /// If it cannot be written, which would be a bug in amiproof.
 pub(crate) fn json(answer: &impl serde::Serialize) -> Result<String, Failure> {
     serde_json::to_string_pretty(answer)
-        .map_err(|error| Failure::error(format!("cannot write the answer as JSON: {error}"), ""))
+        .map_err(|error| Failure::error(format!("cannot write the output as JSON: {error}"), ""))
 }
 
 /// The style of tables on this terminal.

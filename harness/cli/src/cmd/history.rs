@@ -1,4 +1,4 @@
-//! `amiproof history`: what the nights of a matrix say about its checks.
+//! `amiproof history`: the results of the checks of a matrix over its nightly runs.
 
 use amiproof_core::bounded;
 use amiproof_core::store::Store;
@@ -34,7 +34,7 @@ pub(crate) fn run(global: &Global, args: &History, output: &Output) -> Result<Ex
     })?
 }
 
-/// What the matrix file says.
+/// What the matrix file contains.
 #[derive(Default)]
 struct Named {
     matrix: Option<String>,

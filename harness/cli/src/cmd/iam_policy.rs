@@ -19,7 +19,7 @@ pub(crate) fn run(args: &IamPolicy, output: &Output) -> Result<ExitCode, Failure
     let count = documents.len();
     if let Some(part) = args.part {
         let Some(document) = documents.get(usize::from(part) - 1) else {
-            let parts = if count == 1 { "1 document".to_owned() } else { format!("{count} documents") };
+            let parts = crate::output::count(count, "document");
             return Err(Failure::usage(format!("--part {part}: the policy has {parts}"), ""));
         };
         output.json(format_args!("{document:#}"));

@@ -61,7 +61,7 @@ pub(crate) fn run(global: &Global, args: &Impact, output: &Output) -> Result<Exi
     )
 }
 
-/// The check that says whether the nodes can be used at all.
+/// The check that decides whether the nodes can be used at all.
 const FIRST: &str = "node/ready";
 
 /// A check that the user names.
@@ -131,8 +131,7 @@ fn benchmark(args: &Impact, inputs: &Inputs, variant: &Variant) -> Result<(&'sta
             match names.as_slice() {
                 [only] => only.clone(),
                 _ => {
-                    let message =
-                        format!("the matrix does not say which benchmark {} is the reference for", variant.name);
+                    let message = format!("the matrix names no benchmark for which {} is the reference", variant.name);
                     return Err(Failure::usage(message, format!("name it with --benchmark; {}", known())));
                 }
             }

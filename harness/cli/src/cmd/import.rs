@@ -21,14 +21,13 @@ use crate::args::{self, Global, OutputForm};
 use crate::dir;
 use crate::files::{self, Inputs};
 use crate::lock::RunLock;
-use crate::output::{Failure, Output};
+use crate::output::{Failure, Output, count};
 use crate::rundir::{self, RunDir};
 
 /// Reads the file, adds its rows, renders all formats again.
 ///
-/// The file is read before anything is locked or created: it may be long, come through a pipe, or be rejected. The report is read again
-/// once
-/// its run is locked, so that concurrent imports lose nothing.
+/// The file is read before anything is locked or created: it may be long, come through a pipe, or be rejected. The
+/// report is read again once its run is locked, so that concurrent imports lose nothing.
 pub(crate) fn run(global: &Global, args: &args::Import, output: &Output) -> Result<ExitCode, Failure> {
     let wanted = kind(&args.kind)?;
     let inputs = args.file.as_ref().map(|file| files::read(file, output)).transpose()?;
@@ -311,26 +310,29 @@ impl Summary {
     }
 
     fn text(&self, args: &args::Import, folder: &RunDir, change: Change) -> String {
-        let counts: Vec<String> = self.counts.iter().map(|(word, count)| format!("{count} {word}")).collect();
+        let word = |outcome: &&'static str| match *outcome {
+            "pass" => "passed",
+            "fail" => "failed",
+            other => other,
+        };
+        let counts: Vec<String> =
+            self.counts.iter().map(|(outcome, count)| format!("{count} {}", word(outcome))).collect();
         let subject = args.variant.as_deref().unwrap_or("cluster");
         let mut text = format!(
-            "{} by {} into run {}, {subject}: {}\n{} rows added, {} replaced, {} removed",
+            "imported {} ({}) into run {}, {subject}: {}\n{} added, {} replaced, {} removed",
             self.kind.as_str(),
             self.scanner,
             folder.id,
             counts.join(", "),
-            change.added,
+            count(change.added, "row"),
             change.replaced,
             change.removed
         );
         if change.no_longer_failed > 0 {
-            let checks = if change.no_longer_failed == 1 {
-                "1 check".to_owned()
-            } else {
-                format!("{} checks", change.no_longer_failed)
-            };
             text.push_str(&format!(
-                "\n  warning: {checks} failed by the earlier import of this name and no longer; use another --name to keep both"
+                "\n  warning: {} that failed in the earlier import of this name no longer {}; use another --name to keep both",
+                count(change.no_longer_failed, "check"),
+                if change.no_longer_failed == 1 { "fails" } else { "fail" }
             ));
         }
         for note in &self.notes {

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::selected::{self, Left};
 use crate::args::{List, OutputForm};
 use crate::files;
-use crate::output::{Failure, Output};
+use crate::output::{Failure, Output, count};
 
 /// One check.
 #[derive(Debug, Serialize)]
@@ -116,6 +116,6 @@ fn text(listed: &[Listed<'_>], variants: usize) -> String {
         }
     }
     let selected = listed.iter().filter(|check| check.selected).count();
-    lines.push(format!("{selected} of {} checks are selected", listed.len()));
+    lines.push(format!("selected: {selected} of {}", count(listed.len(), "check")));
     lines.join("\n")
 }

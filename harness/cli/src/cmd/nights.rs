@@ -1,4 +1,4 @@
-//! The history store as the commands use it: where it is, how it is opened, and what is said about it.
+//! The history store as the commands use it: where it is, how it is opened, and the messages about it.
 
 use amiproof_core::store::{Error, PassedOver, Store};
 use amiproof_model::history::{Keep, Location};
@@ -38,7 +38,7 @@ impl Place {
         Store::open(&self.location, settings).await.map_err(|error| self.failure(&error))
     }
 
-    /// Opens it, and says so before it waits for its first answer.
+    /// Opens it, and reports that before it waits for its first answer.
     pub(super) async fn reach(&self, target: &Target, region: Option<&str>, output: &Output) -> Result<Store, Failure> {
         if matches!(self.location, Location::S3 { .. }) {
             output.note(format_args!("reading the history in {} ...", self.location));

@@ -7,14 +7,13 @@ use amiproof_core::run::preflight::{Preflight, preflight};
 use amiproof_model::cost::Estimate;
 use amiproof_model::exit::ExitCode;
 use amiproof_model::matrix::{Matrix, Variant};
-use amiproof_model::name::RunId;
 use serde::Serialize;
 use serde_json::Value;
 
 use super::{cost, selected};
 use crate::args::{self, OutputForm, Plan, Target};
 use crate::files;
-use crate::output::{Failure, Output};
+use crate::output::{Failure, Output, count};
 use crate::runtime::block_on;
 use crate::session::Connection;
 
@@ -194,12 +193,11 @@ fn detail(kind: &str, properties: &Value) -> String {
 fn planned_variant(variant: &Variant, checks: &[Check]) -> PlannedVariant {
     let applies = |check: &&Check| check.scope == Scope::Variant && (check.applies)(variant) == Applies::Yes;
     let made = variant.made();
-    let create = match "run".parse::<RunId>() {
-        Ok(run) if made.is_some() => vec![
-            format!("launch template {}", names::launch_template(&run, &variant.name)),
-            format!("node group {}", names::node_group(&run, &variant.name)),
-        ],
-        _ => Vec::new(),
+    // RUN stands for the ID of the run, as in `names::launch_template` and `names::node_group`.
+    let create = if made.is_some() {
+        vec![format!("launch template amiproof-RUN-{}", variant.name), format!("node group {}-RUN", variant.name)]
+    } else {
+        Vec::new()
     };
     PlannedVariant {
         name: variant.name.to_string(),
@@ -233,17 +231,21 @@ fn text(planned: &Planned, of_cost: &amiproof_core::cost::Planned<'_>) -> String
             (None, Some(count), Some(kind)) => format!("{count} x {kind}"),
             (selector, ..) => format!("the nodes '{}'", selector.as_deref().unwrap_or_default()),
         };
-        lines.push(format!("{}: {}, {nodes}{twin}, {} checks and scans", variant.name, variant.family, variant.checks));
+        let checks = selected::checks_and_scans(variant.checks);
+        lines.push(format!("{}: {}, {nodes}{twin}, {checks}", variant.name, variant.family));
         lines.extend(variant.create.iter().map(|what| format!("  + {what}")));
     }
     if planned.cluster_checks > 0 {
-        lines.push(format!("once per cluster: {} checks and scans", planned.cluster_checks));
+        lines.push(format!("once per cluster: {}", selected::checks_and_scans(planned.cluster_checks)));
     }
     if let Some(max_pods) = planned.max_pods {
         let made: Vec<u32> = planned.variants.iter().filter_map(|variant| variant.nodes).collect();
         lines.push(match made.as_slice() {
             [] => "total: no node groups, all nodes exist already".to_owned(),
-            made => format!("total: {} node groups, {} nodes", made.len(), made.iter().sum::<u32>()),
+            made => {
+                let nodes: usize = made.iter().map(|nodes| *nodes as usize).sum();
+                format!("total: {}, {}", count(made.len(), "node group"), count(nodes, "node"))
+            }
         });
         lines.push(format!("at most {max_pods} pods run at a time (--max-pods)"));
     }

@@ -7,7 +7,7 @@ use amiproof_model::report::{Proof, Report};
 
 use super::forms::{self, json};
 use crate::args::OutputForm;
-use crate::output::{Failure, Output};
+use crate::output::{Failure, Output, count};
 
 /// Prints the proofs of this run, and determines the exit code.
 pub(super) fn proved(report: &Report, wanted: &Wanted, form: OutputForm, output: &Output) -> Result<ExitCode, Failure> {
@@ -20,8 +20,8 @@ pub(super) fn proved(report: &Report, wanted: &Wanted, form: OutputForm, output:
     let missing = wanted.checks.len() - proofs.len();
     if missing > 0 {
         output.note(format_args!(
-            "{missing} of {} checks were not bisected: the nodes did not exist, or the run ended",
-            wanted.checks.len()
+            "not bisected: {missing} of {}, because the nodes did not exist, or the run ended",
+            count(wanted.checks.len(), "check")
         ));
     }
     let are_proven = missing == 0 && proofs.iter().all(|proof| proof.end == ProofEnd::Proven);

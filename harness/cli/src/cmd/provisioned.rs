@@ -10,7 +10,7 @@ use camino::Utf8Path;
 
 use super::owner;
 use crate::args::{OutputForm, RunOptions};
-use crate::output::{Failure, Output};
+use crate::output::{Failure, Output, count};
 use crate::rundir::RunDir;
 
 /// Makes the run the latest one as soon as it created or evaluated something.
@@ -63,8 +63,7 @@ pub(super) fn provisioned(
     let state = match (is_broken || report.run.interrupted, made) {
         (true, _) => format!("not complete; `amiproof destroy --run {}` deletes what was created", folder.id),
         (false, 0) => "up to date".to_owned(),
-        (false, 1) => "1 resource created".to_owned(),
-        (false, many) => format!("{many} resources created"),
+        (false, made) => format!("{} created", count(made, "resource")),
     };
     if options.output == OutputForm::Text {
         output.data(format_args!("run {}: {state}", folder.id));

@@ -8,6 +8,11 @@ use crate::files;
 use crate::files::Inputs;
 use crate::output::Failure;
 
+/// `96 checks and scans`; `1 check or scan`.
+pub(crate) fn checks_and_scans(number: usize) -> String {
+    if number == 1 { "1 check or scan".to_owned() } else { format!("{number} checks and scans") }
+}
+
 /// How similar a known name must be to be suggested.
 const ALIKE: f64 = 0.75;
 

@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 
 use super::forms::json;
 use crate::args::{Global, OutputForm, Sweep};
-use crate::output::{Failure, Output};
+use crate::output::{Failure, Output, count};
 use crate::rundir;
 use crate::runtime::block_on;
 use crate::session::Connection;
@@ -57,7 +57,7 @@ struct Region {
     found: destroy::Found,
 }
 
-/// What became of it in all regions: what was deleted, or would be, by its region, and the rest.
+/// The outcome in all regions: what was deleted, or would be, by its region, and the rest.
 #[derive(Default)]
 struct Outcome {
     deleted: Vec<(String, Target)>,
@@ -164,13 +164,13 @@ async fn swept(args: &Sweep, alive: &BTreeSet<String>, output: &Output) -> Resul
     Ok((wish, outcome))
 }
 
-/// What the user wants: said by an option, or asked on the terminal.
+/// What the user wants, from an option, or asked on the terminal.
 async fn wish(args: &Sweep, regions: &[Region], output: &Output) -> Result<Wish, Failure> {
-    let count: usize = regions.iter().map(|region| region.found.targets.len()).sum();
+    let expired: usize = regions.iter().map(|region| region.found.targets.len()).sum();
     if args.dry_run {
         return Ok(Wish::OnlyShow);
     }
-    if args.yes || count == 0 {
+    if args.yes || expired == 0 {
         return Ok(Wish::Delete);
     }
     for region in regions {
@@ -180,11 +180,11 @@ async fn wish(args: &Sweep, regions: &[Region], output: &Output) -> Result<Wish,
     }
     if !std::io::stdin().is_terminal() {
         return Err(Failure::usage(
-            format!("{count} resources have expired, and there is no terminal to ask whether to delete them"),
+            format!("{} expired, and there is no terminal to ask whether to delete them", count(expired, "resource")),
             "--yes deletes them, --dry-run only lists them; nothing was deleted",
         ));
     }
-    output.note(format_args!("delete these {count} resources? [y/N]"));
+    output.note(format_args!("delete {}? [y/N]", count(expired, "resource")));
     Ok(if is_yes(&answer().await) { Wish::Delete } else { Wish::OnlyShow })
 }
 

@@ -8,7 +8,7 @@ use amiproof_model::workload::Workload;
 
 use crate::args::{Global, Resumed};
 use crate::files::{self, Inputs};
-use crate::output::{Failure, Output};
+use crate::output::{Failure, Output, count};
 use crate::runtime::block_on;
 use crate::session::{self, Goal};
 
@@ -65,15 +65,15 @@ fn stand_in(global: &Global, args: &mut Resumed, only_workloads: bool, output: &
         }
         output.note(format_args!("there is no {USUAL} here, so the node groups of the cluster are the variants:"));
         for group in &groups {
-            let nodes = if group.nodes == 1 { "node" } else { "nodes" };
-            output.note(format_args!("  {:<32} {} {nodes} '{}'", group.name, group.nodes, group.selector));
+            let nodes = count(group.nodes, "node");
+            output.note(format_args!("  {:<32} {nodes} '{}'", group.name, group.selector));
         }
         return files::without_file("the matrix of node groups", &matrix_of(&groups));
     }
     let names_aws = global.aws_is_named || args.target.profile.is_some() || args.target.endpoint_url.is_some();
     if !args.target.lab && (!only_workloads || names_aws) {
         return Err(Failure::usage(
-            format!("there is no matrix file {USUAL} here, and nothing else says what to test"),
+            format!("there is no matrix file {USUAL} here, and no option names what to test"),
             "give --file, --kubeconfig (its node groups become the variants) or --lab, or write a matrix with `amiproof init`",
         ));
     }

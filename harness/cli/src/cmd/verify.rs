@@ -77,7 +77,7 @@ async fn with(args: &Verify, connection: Option<&Connection>) -> Result<Answer, 
             Ok(subject) => {
                 answer
                     .problems
-                    .push(format!("{path}: it is about {subject}, and another statement about {}", answer.subject));
+                    .push(format!("{path}: it is about {subject}, but another statement is about {}", answer.subject));
             }
             Err(problem) => answer.problems.push(format!("{path}: {problem}")),
         }
@@ -85,7 +85,7 @@ async fn with(args: &Verify, connection: Option<&Connection>) -> Result<Answer, 
     if parsed.cluster.lab && !(args.target.lab || connection.is_some_and(|connection| connection.is_lab)) {
         answer
             .problems
-            .push("the report is one of the lab, which says nothing about an image in an account".to_owned());
+            .push("the report is from a run in the lab, which says nothing about an image in an account".to_owned());
     }
     let arn = answer.subject.split(' ').next().unwrap_or_default().to_owned();
     let image = arn.rsplit_once('/').map(|(_, id)| id.to_owned()).unwrap_or_default();
@@ -94,15 +94,16 @@ async fn with(args: &Verify, connection: Option<&Connection>) -> Result<Answer, 
         answer.problems.push(format!("the statements are about {about}, not {wanted}"));
     }
     if let Some(connection) = connection {
-        let id: AmiId = args.ami.clone().map_or_else(|| image.parse(), Ok).map_err(|error| {
-            Failure::usage(format!("no statement says which image it is about: {error}"), "name it with --ami")
-        })?;
+        let id: AmiId =
+            args.ami.clone().map_or_else(|| image.parse(), Ok).map_err(|error| {
+                Failure::usage(format!("no statement names its image: {error}"), "name it with --ami")
+            })?;
         of_account(&id, &digest, connection, &mut answer).await?;
     }
     Ok(answer)
 }
 
-/// What AWS says of the image.
+/// The state of the image in AWS.
 async fn of_account(id: &AmiId, digest: &str, connection: &Connection, answer: &mut Answer) -> Result<(), Failure> {
     let image = match release::image(connection.aws()?, id).await {
         Ok(image) => image,
@@ -189,7 +190,7 @@ fn statement(
         }
     };
     if !is_passed {
-        return Err("it does not say that the image passed".to_owned());
+        return Err("it does not state that the image passed".to_owned());
     }
     let bundle = path.as_str().replace(".intoto.json", ".sigstore.json");
     let bundle = bounded::text(Utf8Path::new(&bundle), LONGEST)

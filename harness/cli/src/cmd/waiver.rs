@@ -14,7 +14,7 @@ use serde_json::json;
 
 use crate::args::{Global, OutputForm, WaiverAudit, WaiverCommand, WaiverForm, WaiverImport};
 use crate::files;
-use crate::output::{Failure, Output};
+use crate::output::{Failure, Output, count};
 use crate::rundir;
 
 /// Runs the given command.
@@ -48,9 +48,10 @@ fn run_audit(global: &Global, args: &WaiverAudit, output: &Output) -> Result<Exi
             let against = run.map(|run| format!(" against run {run}")).unwrap_or_default();
             let bad = remarks.iter().filter(|remark| remark.kind.is_failure()).count();
             output.data(format_args!(
-                "{} waivers{against}: {bad} errors, {} warnings",
-                waivers.len(),
-                remarks.len() - bad
+                "{}{against}: {}, {}",
+                count(waivers.len(), "waiver"),
+                count(bad, "error"),
+                count(remarks.len() - bad, "warning")
             ));
         }
     }
@@ -76,8 +77,8 @@ fn read(file: &Utf8Path, output: &Output) -> Result<Vec<Waiver>, Failure> {
 
 fn failure(file: &Utf8Path, problems: &[Problem]) -> Failure {
     let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
-    let count = if lines.len() == 1 { "1 problem".to_owned() } else { format!("{} problems", lines.len()) };
-    Failure::usage(format!("{count} in {file}\n\n{}", lines.join("\n")), "nothing was written")
+    let problems = count(lines.len(), "problem");
+    Failure::usage(format!("{problems} in {file}\n\n{}", lines.join("\n")), "nothing was written")
 }
 
 fn run_import(args: &WaiverImport, output: &Output) -> Result<ExitCode, Failure> {
@@ -154,6 +155,6 @@ pub(super) fn add(into: &Utf8Path, waivers: &[Waiver], output: &Output) -> Resul
         }
     };
     rundir::write_new(into, text.as_bytes())?;
-    output.note(format_args!("{into}: {} waivers added", waivers.len()));
+    output.note(format_args!("{into}: {} added", count(waivers.len(), "waiver")));
     Ok(())
 }

@@ -9,8 +9,9 @@ pub(crate) struct Keep {
     pub(crate) commands: bool,
 }
 
-/// How commands begin, anywhere in a line, and whatever the case: Azure Pipelines and the first form of GitHub's runner, TeamCity.
-/// (actions/runner `ActionCommand.TryParse`, microsoft/azure-pipelines-agent `Command.TryParse`, TeamCity "Service Messages".)
+/// How commands begin, anywhere in a line, and whatever the case: Azure Pipelines and the first syntax of GitHub's runner,
+/// and TeamCity (actions/runner `ActionCommand.TryParse`, microsoft/azure-pipelines-agent `Command.TryParse`, TeamCity
+/// "Service Messages").
 const COMMANDS: [&str; 3] = ["##[", "##vso[", "##teamcity["];
 
 /// Without control characters but line ends and tabs, without characters that turn the direction of writing, and without commands for CI.
@@ -110,7 +111,7 @@ fn without_commands(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for line in text.split_inclusive('\n') {
         let trimmed = line.trim_start();
-        // Colours may stand before the first visible character.
+        // Colour codes may precede the first visible character.
         let visible = skip_colors(trimmed);
         let mut rest = line;
         if visible.starts_with("::") {

@@ -15,7 +15,7 @@ fn stdout(output: &Output) -> String {
 }
 
 #[test]
-fn a_run_that_costs_too_much_or_nobody_knows_how_much_creates_nothing() {
+fn a_run_that_costs_too_much_or_an_unknown_amount_creates_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let runs = dir.path().join("runs");
     let (pair, prices) = (matrix("pair.yaml"), dir.path().join("prices.json"));
@@ -24,7 +24,7 @@ fn a_run_that_costs_too_much_or_nobody_knows_how_much_creates_nothing() {
     for (command, arguments, wanted) in [
         ("run", &["--lab", "--max-cost", "0.05"][..], "this is expected to cost $0."),
         ("nightly", &["--lab", "--max-cost", "0.05"], "and --max-cost is $0.05: nothing was created"),
-        ("run", &["--lab", "--max-cost", "50"], "in us-west-2 there is no price of Amazon Inspector CIS assessment"),
+        ("run", &["--lab", "--max-cost", "50"], "in us-west-2 there is no price for Amazon Inspector CIS assessment"),
         ("apply", &["--max-cost", "1", "--checks", "node/joined"], "in the 12h that it is kept for (--expires)"),
         ("apply", &["--max-cost", "30", "--only", "network"], "this is expected to cost $36.50 a month"),
         ("plan", &["--max-cost", "30", "--only", "network"], "this is expected to cost $36.50 a month"),

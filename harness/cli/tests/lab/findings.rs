@@ -77,7 +77,7 @@ fn what_cannot_be_sent_is_refused_before_anybody_is_asked() {
     stored(dir.path(), "r-nowhere", "", false);
     let send = ["--format", "asff", "--send", "--endpoint-url", "http://127.0.0.1:9"];
     for (run, more, wanted) in [
-        ("r-lab", &send[..], "run r-lab is one of the lab, and the lab has no Security Hub"),
+        ("r-lab", &send[..], "run r-lab ran in the lab, which has no Security Hub"),
         ("r-nowhere", &send[..], "run r-nowhere has no AWS account"),
         ("r-lab", &["--format", "sarif", "--send"][..], "only findings can be sent"),
         ("r-lab", &["--send"][..], "--format <FORMAT>"),

@@ -186,7 +186,7 @@ fn files_that_mean_harm_are_refused_and_leave_the_report_as_it_was() {
 }
 
 #[test]
-fn imports_beside_each_other_lose_nothing_also_where_the_first_of_them_makes_the_run() {
+fn concurrent_imports_lose_nothing_even_if_the_first_creates_the_run() {
     let folder = folder();
     let names: Vec<String> = (0..6).map(|at| format!("part-{at}")).collect();
     for (at, name) in names.iter().enumerate() {

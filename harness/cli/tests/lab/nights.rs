@@ -81,7 +81,7 @@ fn planted(before: &Machine, after: &Machine) -> BTreeSet<String> {
     rows(before, "passed").intersection(&rows(after, "failed")).cloned().collect()
 }
 
-/// What each form of a comparison calls a new failure.
+/// What each format of a comparison calls a new failure.
 fn forms(machine: &Machine) -> [(&'static str, BTreeSet<String>); 4] {
     let json: Value = serde_json::from_str(&machine.read("compare.json")).unwrap();
     let changes = json["changes"].as_array().unwrap().iter().filter(|change| change["change"] == "newFailure");
@@ -144,7 +144,10 @@ fn two_nights(store: &str, environment: &[(String, String)]) -> [Machine; 2] {
         let row = format!("<th scope=\"row\">{subject}</th><td><code>{check}</code></td><td><svg");
         assert!(nights.contains(&row), "{row}: {nights}");
     }
-    assert!(second.read("matrix.html").contains("its last 2 nights, "), "the nights stand beside the rows");
+    assert!(
+        second.read("matrix.html").contains("its last 2 nightly runs, "),
+        "the nightly runs are shown beside the rows"
+    );
     for (form, found) in forms(&second) {
         assert_eq!(found, planted, "{form}");
     }
@@ -263,7 +266,7 @@ fn two_empty_machines_share_their_nights_in_a_bucket() {
         ["history", "--store", "s3://nights/team-a", "--region", "us-west-2", "--check", "workload/web-service"];
     let (code, text) = second.amiproof(&history);
     assert_eq!(code, Some(0), "{text}");
-    assert!(text.starts_with("nightly 2 nights, "), "{text}");
+    assert!(text.starts_with("nightly 2 nightly runs, "), "{text}");
     // A bucket that is not there is an error, and the night still counts.
     let (code, text) = Machine::new(&matrix(GOOD), &environment).night("s3://other-bucket", &[]);
     assert_eq!(code, Some(3), "{text}");

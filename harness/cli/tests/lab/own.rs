@@ -95,7 +95,7 @@ fn what_the_api_server_rejects_is_an_error_and_what_never_starts_a_failure() {
         message.contains("applying Deployment app") && message.contains("spec.template.metadata.labels"),
         "{message}"
     );
-    assert!(message.contains("rejected.yaml:10:1"), "where it stands: {message}");
+    assert!(message.contains("rejected.yaml:10:1"), "the position of the error: {message}");
     let (code, outcome) = tested("imageless");
     assert_eq!(code, Some(1));
     let Outcome::Fail { findings } = outcome else { panic!("{outcome:?}") };

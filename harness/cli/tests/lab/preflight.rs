@@ -5,7 +5,7 @@ use std::process::{Output, Stdio};
 
 use crate::process::{LabProcess, amiproof, finish, matrix, stderr};
 
-/// A lab whose EC2 answers calls of an operation so.
+/// A lab whose EC2 gives calls of an operation this answer.
 fn lab(dir: &Path, operation: &str, status: u16, code: &str) -> LabProcess {
     let fault = format!(
         "{{name: lacks, faults: [{{deleteFails: {{service: ec2, operation: {operation}, times: 100, status: {status}, \

@@ -112,7 +112,7 @@ fn an_image_is_promoted_verified_and_revoked() {
     // Without an account, and by another key.
     desk.says(0, &["verify", folder.to_str().unwrap(), "--key", verifier, "--lab"]);
     let lab = desk.says(1, &["verify", folder.to_str().unwrap(), "--key", verifier]);
-    assert!(lab.contains("the report is one of the lab"), "{lab}");
+    assert!(lab.contains("the report is from a run in the lab"), "{lab}");
     let [_, other] = keys(desk.dir.path(), "other");
     let refuted = desk.says(1, &["verify", folder.to_str().unwrap(), "--key", other.to_str().unwrap()]);
     assert_eq!(refuted.matches("no signature was made with this key").count(), 3, "{refuted}");

@@ -1,4 +1,4 @@
-//! amiproof's own forms for other programs, imported again: the same control has the same status.
+//! amiproof's own formats for other programs, imported again: the same control has the same status.
 
 use std::collections::BTreeMap;
 use std::io::Cursor;
@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::process::{matrix, run, stderr};
 
-/// The forms that are read again, and what they are read as.
+/// The formats that are read again, and the kinds that they are read as.
 const FORMS: [(Format, Kind); 5] = [
     (Format::Sarif, Kind::Sarif),
     (Format::Hdf, Kind::Hdf),

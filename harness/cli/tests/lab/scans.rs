@@ -447,5 +447,5 @@ fn a_baseline_that_is_not_there_is_said_before_anything_is_made_and_one_with_mor
     assert_eq!(gate.disposition, Disposition::Passed, "what follows from a baseline is never kept in the report");
     let junit = dir.path().join("runs").join(newest.trim()).join("junit.xml");
     let shown = std::fs::read_to_string(junit).unwrap();
-    assert!(shown.contains("13 controls of cis-eks-1.8.0 were evaluated, in run "), "but it is shown");
+    assert!(shown.contains("13 controls of cis-eks-1.8.0 were evaluated; run "), "but it is shown");
 }

@@ -85,7 +85,7 @@ fn waivers_come_from_a_table_count_on_imported_rows_and_are_audited() {
     let expired = import(folder.path(), &["auto", "inspector.csv", "--variant", "al2023-l1"]);
     let actual = String::from_utf8_lossy(&expired.stdout);
     assert_eq!(expired.status.code(), Some(1), "it fails, whatever the other controls come to: {actual}");
-    assert!(actual.trim_end().ends_with("(exit code 1)"), "what it comes to stands last: {actual}");
+    assert!(actual.trim_end().ends_with("(exit code 1)"), "the conclusion is the last line: {actual}");
     let failing: Vec<String> = outcomes(&report_of(folder.path()), "inspector")
         .into_iter()
         .filter_map(|(control, word)| (word == "fail").then_some(control))
@@ -93,7 +93,7 @@ fn waivers_come_from_a_table_count_on_imported_rows_and_are_audited() {
     assert_eq!(failing, ["3.2.1"], "an expired waiver counts no more");
     let run = std::fs::read_dir(at("runs-of-test/runs")).unwrap().next().unwrap().unwrap().path();
     let markdown = std::fs::read_to_string(run.join("matrix.md")).unwrap();
-    assert!(markdown.contains("Waivers to review") && markdown.contains("1 failure counts again"), "{markdown}");
+    assert!(markdown.contains("Waivers to review") && markdown.contains("1 failure is no longer waived"), "{markdown}");
 }
 
 /// A day from now on, as a waiver writes it.

@@ -65,7 +65,7 @@ pub(crate) async fn delete(clients: &Clients, name: &str) -> Result<(), AwsError
     clients.write_idempotent(|| ask(clients, "DeleteLoadBalancer", name, parameter())).await.map(|_| ())
 }
 
-/// Sends one request; the result of the answer. Asked once.
+/// Sends one request, without retries; the result in the response.
 async fn ask(
     clients: &Clients,
     operation: &'static str,

@@ -202,7 +202,7 @@ impl Clients {
     /// answer and a wrong clock in at most 12 seconds and two attempts.
     ///
     /// # Errors
-    /// [`Class::Credentials`], [`Class::Unreachable`], [`Class::Clock`], or what STS says. Asked twice at most.
+    /// [`Class::Credentials`], [`Class::Unreachable`], [`Class::Clock`], or what STS says. At most two attempts.
     pub async fn preflight(&self) -> Result<Identity, AwsError> {
         let until = tokio::time::Instant::now() + PREFLIGHT_TIMEOUT;
         let first = tokio::time::timeout(FIRST_ATTEMPT_TIMEOUT, retry::attempt(|| self.ask_who())).await;

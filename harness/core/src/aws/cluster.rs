@@ -114,7 +114,7 @@ pub enum Error {
         run: String,
     },
     /// What an earlier attempt of the run left can only be deleted, and was not.
-    #[error("cluster {name} is FAILED, and could not be deleted to create it again: {reason}")]
+    #[error("cluster {name} is FAILED and could not be deleted and recreated: {reason}")]
     Kept {
         /// Its name.
         name: String,

@@ -45,7 +45,7 @@ fn settings_of(cluster: &aws_sdk_eks::types::Cluster) -> ControlPlane {
     let setups = cluster.logging().map(|logging| logging.cluster_logging()).unwrap_or_default().iter();
     let on = setups.filter(|setup| setup.enabled() == Some(true)).flat_map(|setup| setup.types());
     let vpc = cluster.resources_vpc_config();
-    // Only a key of the customer stands here; without one, EKS encrypts with a key that AWS owns.
+    // Only a key of the customer appears here; without one, EKS encrypts with a key that AWS owns.
     let keys = cluster.encryption_config().iter().filter_map(|config| config.provider());
     ControlPlane {
         logs: on.map(|kind: &LogType| kind.as_str().to_owned()).collect(),

@@ -18,7 +18,7 @@ pub(super) struct Api {
 /// Sends one signed request of the JSON protocol.
 ///
 /// # Errors
-/// What the service says, or why it could not be asked. Asked once.
+/// The response of the service, or why there is none. Without retries.
 pub(super) async fn ask(
     clients: &Clients,
     api: &Api,

@@ -11,7 +11,7 @@ use super::pages;
 /// DescribeTags takes at most 20 load balancers.
 const TAGS_AT_A_TIME: usize = 20;
 
-/// A load balancer of any kind, with what says whose it is.
+/// A load balancer of any kind, with what shows its owner.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Tagged {
     /// Its ARN; of a Classic Load Balancer its name.

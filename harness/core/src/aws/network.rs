@@ -83,11 +83,11 @@ pub enum Error {
         name: String,
         /// Its status.
         status: String,
-        /// Whose it is, as a predicate: `is owned by run r-2`.
+        /// Its owner, as a predicate: `is owned by run r-2`.
         owner: String,
     },
     /// What an earlier attempt of the run left can only be deleted, and was not.
-    #[error("stack {name} is {status}, and could not be deleted to create it again: {reason}")]
+    #[error("stack {name} is {status} and could not be deleted and recreated: {reason}")]
     Kept {
         /// Its name.
         name: String,

@@ -1,4 +1,4 @@
-//! How much of something an account may have, as Service Quotas says. Asked as CloudWatch Logs is: without an SDK for two operations.
+//! The quotas of an account, from Service Quotas. As for CloudWatch Logs, two operations are not worth an SDK.
 
 use serde_json::json;
 

@@ -1,7 +1,8 @@
 //! Security Hub: findings in the ASFF, sent by
 //! [BatchImportFindings](https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_BatchImportFindings.html).
 //!
-//! One operation, so it is asked without an SDK. A finding whose id is known there is updated, so sending twice is sending once.
+//! Only one operation is needed, so no SDK is used. A finding whose id exists there is updated, so sending is
+//! idempotent.
 
 use serde_json::{Value, json};
 
@@ -12,24 +13,24 @@ use super::signed::{self, Request};
 /// The operation.
 const OPERATION: &str = "BatchImportFindings";
 
-/// So many findings a request takes at most.
+/// The maximum number of findings per request.
 const MAX_FINDINGS: usize = 100;
 
-/// So long a finding may be, bytes; no request is longer either, so that a slow connection loses little.
+/// The maximum size of a finding, bytes; no request is larger either, so that a slow connection loses little.
 const MAX_BYTES: usize = 240 * 1024;
 
 /// What became of findings.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sent {
-    /// How many Security Hub took.
+    /// How many Security Hub accepted.
     pub accepted: u64,
-    /// Those that it did not take.
+    /// Those that it did not accept.
     pub refused: Vec<Refused>,
-    /// In so many requests.
+    /// The number of requests.
     pub requests: usize,
 }
 
-/// A finding that Security Hub did not take.
+/// A finding that Security Hub did not accept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refused {
     /// Its id.
@@ -41,8 +42,8 @@ pub struct Refused {
 /// Sends findings, in their order, in as few requests as the limits allow.
 ///
 /// # Errors
-/// [`AwsError`] of the first request that was not answered or was refused as a whole; transient errors are retried first, because an answer
-/// that was lost is given again. `progress` has what was sent before.
+/// [`AwsError`] of the first request that was not answered or was refused as a whole; transient errors are retried
+/// first, which is safe because the call is idempotent. `progress` has what was sent before.
 pub async fn import(clients: &Clients, findings: &[Value], progress: &mut Sent) -> Result<(), AwsError> {
     for batch in batches(findings, progress) {
         let resource = format!("{} findings", batch.len());
@@ -54,7 +55,7 @@ pub async fn import(clients: &Clients, findings: &[Value], progress: &mut Sent) 
             reason: format!(
                 "{}: {}",
                 one["ErrorCode"].as_str().unwrap_or("no code"),
-                one["ErrorMessage"].as_str().unwrap_or("Security Hub does not say why")
+                one["ErrorMessage"].as_str().unwrap_or("Security Hub gives no reason")
             ),
         });
         let refused: Vec<Refused> = refused.collect();
@@ -63,7 +64,7 @@ pub async fn import(clients: &Clients, findings: &[Value], progress: &mut Sent) 
         progress.accepted += accepted;
         progress.refused.extend(refused);
         if answered != batch.len() as u64 {
-            let message = format!("the answer speaks of {answered} findings");
+            let message = format!("the response accounts for {answered} of them");
             return Err(AwsError::new(Class::Request, OPERATION, resource, message));
         }
     }
@@ -75,12 +76,12 @@ fn batches<'a>(findings: &'a [Value], progress: &mut Sent) -> Vec<Vec<&'a Value>
     let mut batches: Vec<Vec<&Value>> = Vec::new();
     let mut length = 0;
     for finding in findings {
-        // With the comma behind it.
+        // With the comma after it.
         let own = finding.to_string().len() + 1;
         if own > MAX_BYTES {
             progress.refused.push(Refused {
                 id: finding["Id"].as_str().unwrap_or_default().to_owned(),
-                reason: format!("it has {own} bytes, and Security Hub takes {MAX_BYTES} at most"),
+                reason: format!("it has {own} bytes, but Security Hub accepts at most {MAX_BYTES}"),
             });
             continue;
         }
@@ -96,7 +97,7 @@ fn batches<'a>(findings: &'a [Value], progress: &mut Sent) -> Vec<Vec<&'a Value>
     batches
 }
 
-/// Sends one request. Asked once.
+/// Sends one request, without retries.
 async fn ask(clients: &Clients, resource: &str, body: String) -> Result<Value, AwsError> {
     let request = Request {
         service: "securityhub",

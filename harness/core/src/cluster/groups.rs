@@ -102,7 +102,7 @@ fn free_name(wanted: &str, taken: &mut BTreeSet<String>) -> Option<VariantName> 
     let text: String = wanted.chars().map(legal).collect();
     let text = text.trim_matches('-');
     let prefix = if text.starts_with(|c: char| c.is_ascii_lowercase()) { "" } else { "ng-" };
-    // Two digits fit behind it.
+    // Two digits fit after it.
     let base: String = format!("{prefix}{text}").chars().take(29).collect();
     let base = base.trim_end_matches('-');
     let mut names = std::iter::once(base.to_owned()).chain((2..100).map(|number| format!("{base}-{number}")));

@@ -281,7 +281,7 @@ async fn what_keeps(access: &Access, name: &str) -> String {
         .filter(|condition| condition.status == "True")
         .filter_map(|condition| condition.message.clone());
     let says: Vec<_> = says.collect();
-    if says.is_empty() { "its conditions do not say why".to_owned() } else { says.join("; ") }
+    if says.is_empty() { "its conditions give no reason".to_owned() } else { says.join("; ") }
 }
 
 /// An object with finalizers.

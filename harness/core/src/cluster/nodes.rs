@@ -178,7 +178,7 @@ pub fn is_ready(node: &Node) -> bool {
         && ready_condition(node).is_some_and(|condition| condition.status == "True")
 }
 
-/// Since when a node is Ready; `None` if it is not.
+/// When a node became Ready; `None` if it is not Ready.
 pub fn ready_since(node: &Node) -> Option<Timestamp> {
     let condition = ready_condition(node).filter(|condition| condition.status == "True")?;
     condition.last_transition_time.as_ref().map(|time| time.0)

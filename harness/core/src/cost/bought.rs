@@ -1,4 +1,4 @@
-//! What a node group buys, as its entry in the ledger says it: a bill needs no matrix, which may have changed since.
+//! What a node group buys, from its entry in the ledger: a bill needs no matrix, which may have changed since.
 
 use std::collections::BTreeMap;
 
@@ -38,7 +38,7 @@ impl Bought {
         pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
     }
 
-    /// What the attributes say; `None` for an entry of an older build.
+    /// Reads the attributes; `None` for an entry of an older build.
     pub(super) fn read(attributes: &BTreeMap<String, String>) -> Option<Self> {
         let text = |key: &str| attributes.get(key).map(String::as_str);
         let families = [Family::Al2023, Family::Al2, Family::Bottlerocket, Family::Windows];

@@ -34,22 +34,23 @@ const fn minutes(minutes: u64) -> Duration {
     Duration::from_secs(60 * minutes)
 }
 
-/// How long AWS usually takes, as the lab has it: a stack with a NAT gateway; a control plane; nodes until they are Ready, Windows and others.
+/// How long AWS usually takes; the lab uses the same times. A stack with a NAT gateway; a control plane; nodes until
+/// they are Ready, others and Windows.
 const NETWORK: Duration = minutes(2);
 const CLUSTER: Duration = minutes(8);
 const NODES: Duration = minutes(2);
 const WINDOWS_NODES: Duration = minutes(5);
-/// Checks run side by side: each adds a little, until all are under way.
+/// Checks run concurrently: each adds a little, until all are under way.
 const PER_CHECK: Duration = Duration::from_secs(5);
 const CHECKS: Duration = minutes(6);
 /// A scan of the operating system by Inspector.
 const INSPECTOR: Duration = minutes(5);
-/// EKS deletes a node group in three to eight minutes, a cluster in less than ten.
+/// Usual times of deletions; EKS may take up to eight minutes for a node group and ten for a cluster.
 const GROUP_DELETION: Duration = minutes(3);
 const CLUSTER_DELETION: Duration = minutes(3);
 const NETWORK_DELETION: Duration = minutes(2);
 
-/// Estimates what a plan costs. `now` decides in which support its version of Kubernetes is.
+/// Estimates what a plan costs. `now` decides whether its Kubernetes version is in standard or extended support.
 pub fn estimate(planned: &Planned<'_>, prices: &Prices, now: Timestamp) -> Estimate {
     let Planned { matrix, network_only, .. } = *planned;
     let spec = &matrix.cluster;
@@ -70,7 +71,7 @@ pub fn estimate(planned: &Planned<'_>, prices: &Prices, now: Timestamp) -> Estim
     Estimate::of(&prices.date, &things, times.total)
 }
 
-/// Whether a plan creates the network stack, unless it is there already.
+/// Whether a plan creates the network stack, unless it already exists.
 fn makes_network(planned: &Planned<'_>) -> bool {
     let spec = &planned.matrix.cluster;
     let with_windows = planned.matrix.variants.iter().any(|it| it.made().is_some() && !it.family.is_linux());
@@ -108,7 +109,7 @@ fn own<'a>(planned: &Planned<'a>, variant: &Variant) -> impl Iterator<Item = &'a
 fn stages(planned: &Planned<'_>) -> Stages {
     let Planned { matrix, network_only, deadline, kept, .. } = *planned;
     let deletion = Deadlines::default();
-    let part = |is_done: bool, window: Window| if is_done { window } else { Window::default() };
+    let part = |happens: bool, window: Window| if happens { window } else { Window::default() };
     let makes_cluster = matrix.cluster.create && !network_only;
     let addons = if matrix.cluster.addons.is_empty() { Duration::ZERO } else { ADDON_DEADLINE };
     let of_variant = |variant: &Variant| {
@@ -141,7 +142,7 @@ fn stages(planned: &Planned<'_>) -> Stages {
     }
 }
 
-/// How long checks take side by side, and one after another until their deadlines, with every retry.
+/// How long checks take concurrently, and at most: one after another until their deadlines, with every retry.
 fn checks<'a>(
     planned: &Planned<'_>,
     checks: impl Iterator<Item = &'a Check>,
@@ -162,7 +163,7 @@ fn checks<'a>(
     Window::new(tests.min(CHECKS).max(scan), at_most)
 }
 
-/// What a plan does not touch, although it is there: one clause each.
+/// What exists and a plan does not touch: one clause each.
 pub fn untouched(matrix: &Matrix) -> Vec<String> {
     let spec = &matrix.cluster;
     let mut lines = Vec::new();
@@ -175,7 +176,7 @@ pub fn untouched(matrix: &Matrix) -> Vec<String> {
     for variant in &matrix.variants {
         if let NodeSource::Selected(selector) = &variant.nodes {
             lines.push(format!(
-                "the nodes '{selector}' of {}: checks run pods on them and delete those again",
+                "the nodes '{selector}' of {}, except that checks run pods on them, which are deleted afterwards",
                 variant.name
             ));
         }

@@ -104,7 +104,7 @@ fn a_bill_has_what_existed_for_as_long_as_it_did() {
 fn what_is_kept_costs_until_the_end_of_the_report_and_goes_on() {
     let cost = bill(&[entry(cluster::KIND, None, Some("08:30:00"), None)]).unwrap();
     assert_eq!((cost.usd, cost.usd_per_hour), (Usd::of(0.05), Usd::of(0.1)));
-    // An older ledger does not say when: it is an upper bound then.
+    // An older ledger has no times: the amount is then an upper bound.
     let older = bill(&[entry(cluster::KIND, None, None, None)]).unwrap();
     assert!(older.usd == Usd::of(0.1) && older.lines[0].at_most, "{older:?}");
     let mut group = entry(node_group::KIND, Some("l1"), Some("08:30:00"), None);
@@ -152,7 +152,8 @@ fn an_estimate_follows_matrix_and_checks_and_says_what_is_left_alone() {
         let minutes = [estimate.expected.seconds, estimate.at_most.seconds].map(|seconds| seconds / 60.0);
         (lines.collect::<Vec<_>>().join(", "), minutes)
     };
-    // An existing cluster: only node groups. Inspector knows no Bottlerocket, and scans no nodes of others.
+    // An existing cluster: only node groups. Inspector does not support Bottlerocket, and
+    // nodes that the run did not create are not scanned.
     let groups =
         "2 x m6i.large, 2 x 40 GiB gp3, 2 x Amazon Inspector CIS assessment, 3 x m6i.large (spot), 3 x 40 GiB gp3";
     assert_eq!(told(&matrix, false, 0), (groups.to_owned(), [605.0 / 60.0, 79.0]));
@@ -160,7 +161,7 @@ fn an_estimate_follows_matrix_and_checks_and_says_what_is_left_alone() {
     assert_eq!(told(&matrix, false, 1).1, [605.0 / 60.0, 130.0]);
     insta::assert_snapshot!(untouched(&matrix).join("\n"), @r"
     cluster test with its control plane, add-ons and network, and every node group that the run did not create
-    the nodes 'pool=a' of theirs: checks run pods on them and delete those again
+    the nodes 'pool=a' of theirs, except that checks run pods on them, which are deleted afterwards
     everything in the account that is not tagged with the run
     ");
     matrix.cluster.create = true;

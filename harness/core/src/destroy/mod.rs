@@ -221,13 +221,13 @@ async fn remove(plan: &Plan<'_>, survey: &Survey, target: &Target) -> Result<Rem
         _ if home != Home::Kubernetes => removed,
         Ok(Removed::Absent) if survey.cluster == wrong_target::Cluster::Unrecorded && target.was_made => {
             Err(NotDeleted::Unverified(format!(
-                "{} {} is not in this cluster, and the ledger does not say which one the run was in",
+                "{} {} is not in this cluster, and the ledger does not record which one the run was in",
                 target.title(),
                 target.name
             )))
         }
         Err(reason) if is_in(&survey.deleting) => {
-            tracing::info!(name = target.name, ?reason, "goes with its cluster");
+            tracing::info!(name = target.name, ?reason, "is deleted together with its cluster");
             Ok(Removed::WithCluster)
         }
         other => other,

@@ -30,7 +30,7 @@ pub struct ProgressSink {
 
 #[derive(Debug, Default)]
 struct State {
-    /// What is in progress, in the order in which it began, and since when.
+    /// What is in progress, in the order in which it began, with its start.
     ongoing: BTreeMap<u64, (String, Instant)>,
     next: u64,
     /// When the last line was reported.

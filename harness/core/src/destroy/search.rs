@@ -9,12 +9,12 @@ use crate::resource::{self, Home, Kind, Target, cluster, namespace};
 /// Kinds to ask for.
 pub(super) type Kinds = Vec<&'static dyn Kind>;
 
-/// Every kind that can be found by tag.
+/// Every kind.
 pub(super) fn all() -> Kinds {
     resource::ALL.to_vec()
 }
 
-/// The kinds that go by themselves with what a run deletes: AWS or a driver created them.
+/// The kinds that runs do not create: AWS or a driver does, and they disappear with what the run deletes.
 pub(super) fn not_created_by_runs() -> Kinds {
     resource::ALL.iter().copied().filter(|kind| !kind.is_created_by_runs()).collect()
 }
@@ -28,7 +28,7 @@ pub(super) fn used(ledger: &Ledger) -> Kinds {
     let mut names = std::collections::BTreeSet::new();
     for entry in ledger.entries() {
         let kind = resource::of(&entry.resource.kind);
-        // In a cluster that is known by a kubeconfig, nothing is in an account that is known.
+        // If the cluster was given by a kubeconfig, the account of its resources is unknown.
         if by_kubeconfig && kind.home() == Home::Kubernetes {
             continue;
         }

@@ -276,7 +276,7 @@ async fn running(clients: &Clients) -> Result<Vec<(String, bool)>, AwsError> {
 /// vCPUs by instance type.
 async fn sizes(clients: &Clients, kinds: &[String]) -> Result<BTreeMap<String, u64>, AwsError> {
     let mut sizes = BTreeMap::new();
-    // EC2 takes at most 100 names.
+    // EC2 accepts at most 100 names.
     for kinds in kinds.chunks(100) {
         let wanted: Vec<InstanceType> = kinds.iter().map(|kind| InstanceType::from(kind.as_str())).collect();
         let found = pages::every(clients, async |token| {

@@ -69,7 +69,8 @@ fn judge(registry: &str, answers: &[(&str, Answer)]) -> Vec<Finding> {
     }
     if locked > 0 {
         let help = "nodes pull from ECR with their role; for another registry give --image-pull-secret to the run";
-        findings.push(Finding::unknown(CHECK, format!("{registry} requires a login for {locked} images"), help));
+        let count = if locked == 1 { "1 image".to_owned() } else { format!("{locked} images") };
+        findings.push(Finding::unknown(CHECK, format!("{registry} requires a login for {count}"), help));
     }
     let there = answers.iter().filter(|(_, answer)| *answer == Answer::There).count();
     if there == answers.len() {
@@ -243,7 +244,7 @@ mod tests {
             .collect();
         let has = |words: &[&str]| message.iter().any(|line| words.iter().all(|word| line.contains(word)));
         assert!(has(&["problem REGISTRY has no REGISTRY/there:2"]), "{message:?}");
-        assert!(has(&["unknown REGISTRY requires a login for 1 images"]), "{message:?}");
+        assert!(has(&["unknown REGISTRY requires a login for 1 image"]), "{message:?}");
         assert!(has(&["unknown NOWHERE cannot be reached from this machine", "refused"]), "{message:?}");
         let good = examine(&images[..1]).await;
         assert_eq!(good.len(), 1);

@@ -60,7 +60,7 @@ pub(crate) const WORKLOADS: &[Goal] = &[Goal::Apply, Goal::Test];
 pub(crate) const REMOVES: &[Goal] = &[Goal::Destroy, Goal::Sweep];
 
 /// Why `destroy` and `sweep` of the lab do not reach what is in a cluster that stays.
-pub(crate) const WITH_CLUSTER: &str = "it goes with the cluster, which the run created";
+pub(crate) const WITH_CLUSTER: &str = "it is deleted with the cluster, which the run created";
 /// Why `sweep` of the lab does not reach what is in other clusters.
 pub(crate) const NO_OTHER_CLUSTER: &str = "every cluster of the lab has expired";
 /// Why `apply` of the lab does not reach what checks of hosts ask.

@@ -162,7 +162,7 @@ mod tests {
                 for statement in document["Statement"].as_array().unwrap() {
                     let sid = statement["Sid"].as_str().unwrap();
                     assert!(sid.chars().all(|c| c.is_ascii_alphanumeric()), "{sid}");
-                    assert!(seen.insert(sid.to_owned()), "{sid} stands twice");
+                    assert!(seen.insert(sid.to_owned()), "{sid} appears twice");
                 }
             }
         }

@@ -99,6 +99,6 @@ fn why(end: &End) -> String {
         End::Undecided(_, why) => why.clone(),
         End::Spent => format!("they were not found within {RUNS} runs"),
         End::ReferenceFails => "it no longer passes on the nodes as they are".to_owned(),
-        _ => "it cannot be told".to_owned(),
+        _ => "it could not be determined".to_owned(),
     }
 }

@@ -1,5 +1,5 @@
-//! What a run can create, as the ledger records it. What a kind means is said in its own file ([`crate::resource`]); the ledger only keeps
-//! its name, so it also reads the entries of an amiproof that knows more kinds.
+//! What a run can create, as the ledger records it. What a kind means is defined in its own file ([`crate::resource`]);
+//! the ledger only keeps its name, so it also reads the entries of an amiproof that knows more kinds.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;

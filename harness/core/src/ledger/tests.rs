@@ -90,7 +90,7 @@ async fn a_line_that_a_full_disk_tore_is_passed_over_and_what_follows_is_read() 
     drop(ledger);
     let path = folder.join(FILE_NAME);
     let mut text = std::fs::read_to_string(&path).unwrap();
-    // Half a record, the next one behind it on the same line; then one about an entry whose own line is torn.
+    // Half a record, the next one after it on the same line; then one about an entry whose own line is incomplete.
     text.push_str(
         "{\"planned\":{\"key\":2,\"resou{\"planned\":{\"key\":3,\"resource\":{\"kind\":\"stack\",\"name\":\"s\"}}}\n",
     );

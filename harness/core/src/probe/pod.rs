@@ -287,7 +287,7 @@ fn messages(pod: &Pod) -> Result<String, String> {
         let message = by_container.get(name.as_str()).ok_or_else(|| {
             format!("container {name} of pod {} did not end well: {}", pod.name_any(), pods::end_of(pod))
         })?;
-        // The space behind the length stands at the end of a message that holds nothing else.
+        // In a message that holds nothing else, the space after the length is at the end.
         text.push_str(message.trim_end_matches('\n'));
     }
     Ok(text)

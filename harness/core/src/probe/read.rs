@@ -67,7 +67,7 @@ mod tests {
         Err(match end {
             End::Answer => return Ok(Output { exit_code: 0, stdout: "x".into(), stderr: String::new(), way }),
             End::NoWay => Attempt::NoWay("it refuses".to_owned()),
-            End::Lost => Attempt::Over(Error::Lost { node: node(), way, why: "it is torn".to_owned() }),
+            End::Lost => Attempt::Over(Error::Lost { node: node(), way, why: "it is incomplete".to_owned() }),
             End::Deadline => Attempt::Over(Error::Deadline { node: node(), after: Duration::from_secs(90), way }),
             End::Cancelled => Attempt::Over(Error::Cancelled),
         })
@@ -129,7 +129,7 @@ mod tests {
         let text = error.await.unwrap_err().to_string();
         assert_eq!(
             (asked, text.as_str()),
-            (1, "node n could not be read: Systems Manager: the result was not received: it is torn")
+            (1, "node n could not be read: Systems Manager: the result was not received: it is incomplete")
         );
     }
 }

@@ -44,7 +44,7 @@ impl Image {
         }
         match self.deprecated.filter(|since| *since <= now) {
             Some(since) => Err(Error::refused(
-                format!("{} is deprecated since {since}", self.id),
+                format!("{} has been deprecated since {since}", self.id),
                 "promote a newer image, or remove the deprecation: `aws ec2 disable-image-deprecation`",
             )),
             None => Ok(()),

@@ -130,7 +130,7 @@ impl Slot {
         let write = || async {
             let request = clients.ssm.put_parameter().name(&self.name).value(image).r#type(ParameterType::String);
             let request = request.data_type(self.data.as_deref().unwrap_or(IMAGE));
-            // Tags can only be given to a new parameter, and only together with its creation is it certain whose it is.
+            // Tags can only be given to a new parameter, and only together with its creation is the owner certain.
             let request = match self.value {
                 Some(_) => request.overwrite(true),
                 None => request

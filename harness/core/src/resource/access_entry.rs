@@ -88,8 +88,8 @@ impl Kind for EksAccessEntry {
 /// What it needs of IAM.
 const ACTIONS: &[Action] = &[
     Action::call("eks:CreateAccessEntry", &[Apply], &scope::CLUSTER, "admits Windows nodes"),
-    Action::call("eks:DescribeAccessEntry", &[Apply], &scope::ACCESS_ENTRIES, "whose an access entry is"),
-    Action::call("eks:DescribeAccessEntry", REMOVES, &scope::ALL_ACCESS_ENTRIES, "whose an access entry is")
+    Action::call("eks:DescribeAccessEntry", &[Apply], &scope::ACCESS_ENTRIES, "who owns an access entry"),
+    Action::call("eks:DescribeAccessEntry", REMOVES, &scope::ALL_ACCESS_ENTRIES, "who owns an access entry")
         .unreached(REMOVES, WITH_CLUSTER),
     Action::call("eks:ListAccessEntries", REMOVES, &scope::CLUSTERS, "access entries of runs in clusters that stay")
         .unreached(&[Sweep], NO_OTHER_CLUSTER),

@@ -99,7 +99,7 @@ impl Kind for EksAddon {
 const ACTIONS: &[Action] = &[
     Action::call("eks:CreateAddon", &[Apply], &scope::CLUSTER, "the add-ons of the matrix"),
     Action::call("eks:DescribeAddon", WORKLOADS, &scope::ADDONS, "state of add-ons"),
-    Action::call("eks:DescribeAddon", REMOVES, &scope::ALL_ADDONS, "whose an add-on is")
+    Action::call("eks:DescribeAddon", REMOVES, &scope::ALL_ADDONS, "who owns an add-on")
         .unreached(REMOVES, WITH_CLUSTER),
     Action::call("eks:DescribeAddonConfiguration", &[Apply], &EVERYTHING, "how an add-on is configured"),
     Action::call("eks:DescribeAddonVersions", &[Apply, Scan], &EVERYTHING, "the version of an add-on"),

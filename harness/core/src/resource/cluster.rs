@@ -124,7 +124,7 @@ impl Kind for EksCluster {
 const ACTIONS: &[Action] = &[
     Action::call("eks:CreateCluster", &[Apply], &scope::NEW_CLUSTER, "the test cluster"),
     Action::call("eks:DescribeCluster", CHECKS, &scope::CLUSTER, "endpoint and settings of the cluster"),
-    Action::call("eks:DescribeCluster", REMOVES, &scope::CLUSTERS, "whose a cluster is, and whether it is gone"),
+    Action::call("eks:DescribeCluster", REMOVES, &scope::CLUSTERS, "who owns a cluster, and whether it is gone"),
     Action::call("eks:ListClusters", &[Destroy, Sweep, Doctor], &EVERYTHING, "clusters of runs, and the quota"),
     Action::call("eks:DeleteCluster", REMOVES, &scope::OWN_CLUSTER, "the cluster of a run"),
     Action::behind("kms:DescribeKey", &[Apply], &scope::SECRETS_KEY, "cluster.secretsKey"),
@@ -190,9 +190,9 @@ pub async fn create(
     cluster::wait_active(clients, name, deadline).await
 }
 
-/// Deletes a cluster of the run whose creation or deletion failed: it is good for nothing else.
+/// Deletes a cluster of the run whose creation or deletion failed: nothing else can be done with it.
 async fn delete_failed(clients: &Clients, name: &str, tags: &Tags, deadline: Duration) -> Result<(), cluster::Error> {
-    tracing::warn!(cluster = name, "an earlier attempt left the cluster FAILED; deleting it to create it again");
+    tracing::warn!(cluster = name, "an earlier attempt left the cluster FAILED; deleting and recreating it");
     let deadlines = Deadlines { cluster: deadline, ..Deadlines::default() };
     let cx = Cx { clients, deadlines: &deadlines };
     let claim = Claim::Run { run: tags.run.clone(), id: None };

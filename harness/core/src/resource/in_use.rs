@@ -1,4 +1,4 @@
-//! What is in use when `sweep` looks: clusters that have not expired, and what they stand on.
+//! What is in use when `sweep` looks: clusters that have not expired, and what they depend on.
 
 use jiff::Timestamp;
 
@@ -8,7 +8,7 @@ use super::owned::Owner;
 #[derive(Clone, Debug)]
 pub(crate) struct LiveCluster {
     pub(crate) name: String,
-    /// Whose it is.
+    /// Its owner.
     pub(crate) owner: Owner,
     /// Its VPC.
     pub(crate) vpc: Option<String>,
@@ -17,7 +17,7 @@ pub(crate) struct LiveCluster {
 }
 
 impl LiveCluster {
-    /// Why what it stands on is kept.
+    /// Why what it depends on is kept.
     pub(super) fn keeps(&self) -> Owner {
         Owner::new(format!("is under cluster {}, which {}", self.name, self.owner))
     }

@@ -258,9 +258,9 @@ impl Target {
     /// Its name and cluster, for a part of an EKS cluster.
     ///
     /// # Errors
-    /// If the ledger does not say in which cluster it is.
+    /// If the ledger does not record which cluster it is in.
     pub(super) fn in_cluster(&self) -> Result<(&str, &str), NotDeleted> {
-        let unknown = || NotDeleted::There("the ledger does not say in which cluster it is".to_owned());
+        let unknown = || NotDeleted::There("the ledger does not record which cluster it is in".to_owned());
         Ok((self.cluster.as_deref().filter(|cluster| !cluster.is_empty()).ok_or_else(unknown)?, &self.name))
     }
 

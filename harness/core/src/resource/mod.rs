@@ -111,7 +111,7 @@ impl Target {
     }
 }
 
-/// Whether resources of a kind are objects in the Kubernetes API, which cost nothing and go with their cluster.
+/// Whether resources of a kind are objects in the Kubernetes API, which cost nothing and disappear with their cluster.
 pub fn is_kubernetes(kind: &ResourceKind) -> bool {
     of(kind).home() == Home::Kubernetes
 }

@@ -2,7 +2,8 @@
 //!
 //! # Guarantees
 //! * The node is recognised by the UID of its Node object, which is never used again: another node of its name is not touched.
-//! * Both scripts may run any number of times, so a lost answer is asked for again, and a killed run is put right by `destroy`.
+//! * Both scripts may run any number of times, so a lost answer is asked for again, and `destroy` undoes the changes of
+//!   a killed run.
 
 use std::time::Duration;
 
@@ -206,7 +207,7 @@ pub(crate) async fn undo_all(ledger: &Ledger, clients: Option<&Clients>, access:
     Ok(())
 }
 
-/// Puts back what [`create`] changed, and records it. At most one change of a node stands at a time.
+/// Puts back what [`create`] changed, and records it. At most one change of a node is in place at a time.
 ///
 /// # Errors
 /// Why the node is not as it was, as a sentence; then the entry stays for `destroy`.

@@ -96,7 +96,7 @@ const ACTIONS: &[Action] = &[
         "eks:DescribeNodegroup",
         REMOVES,
         &scope::NODE_GROUPS,
-        "whose a node group is, and whether it is gone",
+        "who owns a node group, and whether it is gone",
     ),
     Action::call("eks:ListNodegroups", REMOVES, &scope::CLUSTERS, "node groups of runs"),
     Action::call("eks:DeleteNodegroup", REMOVES, &scope::OWN_NODE_GROUPS, "the node groups of a run"),

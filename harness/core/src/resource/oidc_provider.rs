@@ -100,7 +100,7 @@ const ACTIONS: &[Action] = &[
         "iam:GetOpenIDConnectProvider",
         &[Apply, Test, Destroy, Sweep],
         &scope::OIDC_PROVIDERS,
-        "whose a provider is",
+        "who owns a provider",
     ),
     Action::call("iam:CreateOpenIDConnectProvider", WORKLOADS, &scope::NEW_OIDC_PROVIDER, "workload irsa")
         .unreached(&[Test], "apply has created it"),

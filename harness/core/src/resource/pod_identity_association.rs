@@ -85,8 +85,8 @@ impl Kind for EksPodIdentityAssociation {
 /// What it needs of IAM.
 const ACTIONS: &[Action] = &[
     Action::call("eks:CreatePodIdentityAssociation", WORKLOADS, &scope::CLUSTER, "roles of add-ons and workloads"),
-    Action::call("eks:DescribePodIdentityAssociation", WORKLOADS, &scope::POD_IDENTITIES, "whose an association is"),
-    Action::call("eks:DescribePodIdentityAssociation", REMOVES, &scope::ALL_POD_IDENTITIES, "whose an association is")
+    Action::call("eks:DescribePodIdentityAssociation", WORKLOADS, &scope::POD_IDENTITIES, "who owns an association"),
+    Action::call("eks:DescribePodIdentityAssociation", REMOVES, &scope::ALL_POD_IDENTITIES, "who owns an association")
         .unreached(REMOVES, WITH_CLUSTER),
     Action::call("eks:ListPodIdentityAssociations", WORKLOADS, &scope::CLUSTER, "associations that exist"),
     Action::call(

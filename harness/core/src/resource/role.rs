@@ -97,7 +97,7 @@ const ACTIONS: &[Action] = &[
     Action::call("iam:ListAttachedRolePolicies", REMOVES, &scope::OWN_ROLES, "detached before a role is deleted"),
     Action::behind("iam:ListRolePolicies", REMOVES, &scope::OWN_ROLES, "AWS::IAM::Role"),
     Action::call("iam:ListRoles", REMOVES, &EVERYTHING, "roles of runs"),
-    Action::call("iam:ListRoleTags", &[Apply, Test, Destroy, Sweep], &scope::OWN_ROLES, "whose a role is"),
+    Action::call("iam:ListRoleTags", &[Apply, Test, Destroy, Sweep], &scope::OWN_ROLES, "who owns a role"),
     Action::call(
         "iam:ListInstanceProfilesForRole",
         &[Apply, Test, Destroy, Sweep],

@@ -121,7 +121,7 @@ async fn find(lookup: &Lookup<'_>) -> Result<Vec<Target>, AwsError> {
     while let Some(page) = pages.next().await {
         for group in page.explain("DescribeSecurityGroups", "security groups with amiproof's tags")?.security_groups() {
             let tags = ec2_tags(group.tags());
-            // EKS makes one for each cluster, which goes with it.
+            // EKS makes one for each cluster, which is deleted with it.
             if query.wants(&tags) && !tags.contains_key("aws:eks:cluster-name") {
                 let id = group.group_id().unwrap_or_default();
                 targets.push(Target::found(&Ec2SecurityGroup, id, &tags, clients));

@@ -51,7 +51,7 @@ struct Waiter {
     /// Order of arrival, for waiters with the same expected duration.
     arrival: u64,
     wants: Vec<(Pool, u32)>,
-    /// How many that are behind it in the order were served before it, because they fit and it did not.
+    /// How many that come after it were served before it, because they fit and it did not.
     overtaken: u32,
     grant: oneshot::Sender<Share>,
 }

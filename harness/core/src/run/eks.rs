@@ -271,7 +271,7 @@ impl Eks {
             .map_err(|error| PhaseError::from_error(&error))
     }
 
-    /// Creates the variant's node group and waits until EKS says ACTIVE.
+    /// Creates the variant's node group and waits until EKS reports ACTIVE.
     ///
     /// # Errors
     /// [`PhaseError::Failed`] when its nodes never joined: a verdict. [`PhaseError::Other`] when AWS or the account kept it from coming up.

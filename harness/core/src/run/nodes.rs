@@ -65,7 +65,7 @@ fn placed(nodes: &[NodeRecord], variant: &VariantName, wanted: &AmiId) -> Result
              image"
         )),
         Some(NodeRecord { name, instance_id, .. }) => Err(format!(
-            "EC2 does not say which image node {name} booted ({}): its results cannot be attributed to the image of {variant}",
+            "EC2 does not report which image node {name} booted ({}): its results cannot be attributed to the image of {variant}",
             instance_id.as_ref().map_or("it names no instance".to_owned(), |id| format!("instance {id} is not listed"))
         )),
     }

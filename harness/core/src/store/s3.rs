@@ -31,7 +31,8 @@ impl Bucket {
     /// Finds out where the bucket is, unless an endpoint stands in for AWS.
     ///
     /// # Errors
-    /// When no client can be made. The question is asked once; without an answer the region is that of the clients.
+    /// When no client can be made. The region of the bucket is asked for once; without an answer it is that of the
+    /// clients.
     pub(super) async fn open(clients: Clients, bucket: &str, prefix: &str) -> Result<Self, AwsError> {
         let shown = if prefix.is_empty() { format!("s3://{bucket}") } else { format!("s3://{bucket}/{prefix}") };
         let own = clients.endpoint_of("S3");
@@ -85,7 +86,7 @@ impl Bucket {
             Err(error) => return Err(failed(error)),
         };
         if found.meta.size > most {
-            let why = format!("it has {} bytes, and no object of its kind has more than {most}", found.meta.size);
+            let why = format!("it has {} bytes, and the limit for this kind of object is {most}", found.meta.size);
             return Err(AwsError::new(Class::Request, "GetObject", format!("{}/{name}", self.shown), why));
         }
         let pieces: Vec<bytes::Bytes> = found.into_stream().try_collect().await.map_err(failed)?;

@@ -55,7 +55,9 @@ impl Error {
 }
 
 pub(super) fn too_long(variant: &str, bytes: usize) -> String {
-    format!("the user data of variant {variant} is {bytes} bytes with amiproof's own part, and EC2 takes {MAX_BYTES}")
+    format!(
+        "the user data of variant {variant} has {bytes} bytes with amiproof's own part, but EC2 accepts at most {MAX_BYTES}"
+    )
 }
 
 pub(super) fn shorten(path: &str) -> String {

@@ -10,7 +10,7 @@ use super::Refusal;
 pub(super) struct Part {
     /// The media type, without parameters: `text/x-shellscript`.
     pub(super) media_type: String,
-    /// Further headers of the part as they stood, apart from its content type.
+    /// Further headers of the part unchanged, apart from its content type.
     pub(super) headers: Vec<String>,
     pub(super) body: String,
     /// The line of the user's file in which the body begins, from 1; 0 for a part of amiproof's own.
@@ -77,7 +77,7 @@ pub(super) fn parts_of_user(text: &str) -> Result<Vec<Part>, Refusal> {
     } else if start.starts_with("#cloud-config") {
         CLOUD_CONFIG
     } else if is_node_config(start) || (start.contains("node.eks.aws/") && start.contains("NodeConfig")) {
-        // Also one that cannot be read, so that what is wrong in it is said.
+        // Even one that cannot be read, so that its errors are reported.
         NODE_CONFIG
     } else {
         return Err(Refusal::new(

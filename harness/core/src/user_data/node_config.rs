@@ -67,7 +67,7 @@ fn decoded(part: &Part) -> Result<(String, bool), String> {
     let is_base64 = encoding.as_deref() == Some("base64");
     let bytes = match BASE64_STANDARD.decode(&compact) {
         Ok(bytes) if is_base64 || (part.media_type == NODE_CONFIG && !bytes.is_empty()) => bytes,
-        Err(error) if is_base64 => return Err(format!("the part says that it is base64, and it is not: {error}")),
+        Err(error) if is_base64 => return Err(format!("the part declares base64, but is not base64: {error}")),
         _ => return Ok((part.body.clone(), false)),
     };
     let bytes = if bytes.starts_with(&[0x1f, 0x8b]) {

@@ -178,7 +178,7 @@ impl fmt::Display for Condition {
             Self::Bound(target) => write!(out, "{target} bound"),
             Self::Fired(target) => write!(out, "{target} fired"),
             Self::Scaled(target) => write!(out, "{target} scaled"),
-            Self::OomKilled(target) => write!(out, "{target} ended for its memory"),
+            Self::OomKilled(target) => write!(out, "{target} OOM-killed"),
             Self::NoSlower { target, than } => write!(out, "{target} starts as fast as {than}"),
             Self::Updated(target) => write!(out, "{target} updated"),
             Self::RolledBack(target) => write!(out, "{target} rolled back"),

@@ -28,7 +28,9 @@ pub fn no_slower(target: &Target, than: &Target, observed: &Observed) -> Progres
         Progress::NotYet(why) | Progress::Failed(why) => return Progress::NotYet(format!("{than}: {why}")),
     }
     let (Some(own), Some(other)) = (median(target, observed), median(than, observed)) else {
-        return Progress::NotYet(format!("fewer than {SAMPLES} pods of {target} or of {than} say when they started"));
+        return Progress::NotYet(format!(
+            "fewer than {SAMPLES} pods of {target} or of {than} report when they started"
+        ));
     };
     if own >= RATIO * other.max(1) && own - other >= SECONDS {
         return Progress::Failed(format!(

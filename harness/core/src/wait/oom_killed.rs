@@ -1,13 +1,14 @@
-//! A container took more memory than its limit, the kernel ended it, and its state says so.
+//! A container exceeded its memory limit, the kernel killed it, and its state says so.
 
 use super::observed::{Observed, Progress};
 use super::pods;
 use super::target::Target;
 
-/// The reason that the runtime gives for a container that the kernel ended (Kubernetes, "Assign Memory Resources to Containers").
+/// The reason that the runtime gives for a container that the kernel killed (Kubernetes, "Assign Memory Resources to
+/// Containers").
 const REASON: &str = "OOMKilled";
 
-/// Whether a container of the target was ended for its memory.
+/// Whether a container of the target was OOM-killed.
 pub fn oom_killed(target: &Target, observed: &Observed) -> Progress {
     let found = pods::of(target, observed);
     let ends = || found.iter().flat_map(|pod| pods::containers(pod)).filter_map(pods::last_end);

@@ -144,8 +144,12 @@ pub fn waiting_for(pod: &Pod) -> super::Progress {
         if reason == "CrashLoopBackOff" {
             let end = last_end(container).map(words_of).unwrap_or_else(|| "it crashed".to_owned());
             let text = format!(
-                "container {} of pod {name} crashed {} times, last with {end}",
-                container.name, container.restart_count
+                "container {} of pod {name} crashed {}, last with {end}",
+                container.name,
+                match container.restart_count {
+                    1 => "once".to_owned(),
+                    count => format!("{count} times"),
+                }
             );
             return if container.restart_count >= CRASHES { Failed(text) } else { NotYet(text) };
         }

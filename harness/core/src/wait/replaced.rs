@@ -31,7 +31,10 @@ fn replaced(target: &Target, mark: &str, wanted: bool, observed: &Observed) -> P
     let (new, old): (Vec<&Pod>, Vec<&Pod>) = pods::of(target, observed).into_iter().partition(of_template);
     if !old.is_empty() {
         let coming = new.into_iter().find(|pod| !pods::is_ready(pod));
-        let count = format!("{} pods of the earlier template still exist", old.len());
+        let count = match old.len() {
+            1 => "1 pod of the earlier template still exists".to_owned(),
+            number => format!("{number} pods of the earlier template still exist"),
+        };
         return match coming.map(pods::waiting_for) {
             Some(Progress::NotYet(why)) => Progress::NotYet(format!("{count}; {why}")),
             Some(Progress::Failed(why)) => Progress::Failed(why),
@@ -100,13 +103,13 @@ mod tests {
             (
                 true,
                 vec![("old", false, true), ("new", true, true)],
-                Progress::NotYet("1 pods of the earlier template still exist".into()),
+                Progress::NotYet("1 pod of the earlier template still exists".into()),
             ),
             (
                 true,
                 vec![("old", false, true), ("new", true, false)],
                 Progress::NotYet(
-                    "1 pods of the earlier template still exist; pod new runs on node-a but is not ready".into(),
+                    "1 pod of the earlier template still exists; pod new runs on node-a but is not ready".into(),
                 ),
             ),
             (

@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
 
 use crate::wait::{Eviction, Observed};
 
-/// Everything of one kind, again.
+/// All objects of one kind, replacing the previous list.
 pub(super) enum Change {
     Pods(Vec<Pod>),
     Deployments(Vec<Deployment>),
@@ -21,7 +21,7 @@ pub(super) enum Change {
 }
 
 impl Change {
-    pub(super) fn onto(self, observed: &mut Observed) {
+    pub(super) fn apply_to(self, observed: &mut Observed) {
         match self {
             Self::Pods(list) => observed.pods = list,
             Self::Deployments(list) => observed.deployments = list,

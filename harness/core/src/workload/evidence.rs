@@ -35,6 +35,7 @@ fn container_line(container: &k8s_openapi::api::core::v1::ContainerStatus) -> St
     };
     let restarts = match container.restart_count {
         0 => String::new(),
+        1 => ", 1 restart".to_owned(),
         count => format!(", {count} restarts"),
     };
     format!("\n  {} ({}): {words}{restarts}", container.name, container.image)
@@ -57,7 +58,11 @@ pub fn restarts(observed: &Observed) -> Option<Evidence> {
     let again = all.filter(|(_, container)| container.restart_count > 0).map(|(pod, container)| {
         let end = container.last_state.as_ref().and_then(|state| state.terminated.as_ref());
         let why = end.map(|end| format!(": {}", pods::words_of(end))).unwrap_or_default();
-        format!("{}, container {}: {} restarts{why}", pod.name_any(), container.name, container.restart_count)
+        let count = match container.restart_count {
+            1 => "1 restart".to_owned(),
+            count => format!("{count} restarts"),
+        };
+        format!("{}, container {}: {count}{why}", pod.name_any(), container.name)
     });
     let lines = again.collect::<Vec<_>>().join("\n");
     (!lines.is_empty()).then(|| evidence("restarts", &lines))

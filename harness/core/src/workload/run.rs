@@ -149,7 +149,7 @@ struct Run {
     namespace: String,
     targets: TargetNodes,
     objects: Vec<Value>,
-    /// Where each of them stands.
+    /// The state of each of them.
     origins: Vec<String>,
 }
 
@@ -338,7 +338,7 @@ impl Run {
             };
             match change {
                 Ok(change) => {
-                    change.onto(&mut view.observed);
+                    change.apply_to(&mut view.observed);
                     view.api_error = None;
                 }
                 Err(Lost::Watch(error)) if watch::may_pass(&error) => {

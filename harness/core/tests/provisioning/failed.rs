@@ -9,8 +9,8 @@ use super::{Run, TIMEOUT, World};
 /// A policy that someone else attached to a role of the stack keeps it, until they take it away.
 const THEIRS: &str = "arn:aws:iam::aws:policy/AmazonEKSClusterPolicy";
 
-/// `destroy` says what keeps the stack, and tries again when it is asked again. A run that goes on does the same, and creates it anew; a run
-/// of someone else is told whose it is.
+/// `destroy` says what keeps the stack, and tries again when it is called again. A run that goes on does the same and
+/// recreates it; a run of someone else is told who owns it.
 pub(crate) async fn a_stack_that_could_not_be_deleted_is_deleted_and_created_again(world: &World) {
     let run = Run::start(world, "r-kept").await;
     let Run { clients, ledger, spec, tags, .. } = &run;
@@ -29,7 +29,7 @@ pub(crate) async fn a_stack_that_could_not_be_deleted_is_deleted_and_created_aga
     let kept = create().await.unwrap_err();
     assert!(matches!(kept, network::Error::Kept { .. }), "{kept:?}");
     let kept = kept.to_string();
-    assert!(kept.contains("is DELETE_FAILED, and could not be deleted to create it again"), "{kept}");
+    assert!(kept.contains("is DELETE_FAILED and could not be deleted and recreated"), "{kept}");
     assert!(kept.contains("NodeRole DELETE_FAILED"), "{kept}");
 
     let mut other = Run::start(world, "r-other").await;

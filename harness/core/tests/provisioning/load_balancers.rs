@@ -35,7 +35,7 @@ pub(crate) async fn what_services_leave_goes_with_the_network(
     assert!(left.reason.contains("PublicSubnet"), "{left:?}");
 }
 
-/// In a cluster that stays, the namespace proves whose a load balancer is.
+/// In a cluster that stays, the namespace proves who owns a load balancer.
 pub(crate) async fn those_of_a_run_are_deleted_in_a_cluster_that_stays(
     world: &World,
     create: impl Fn(&str, &str, BTreeMap<String, String>),

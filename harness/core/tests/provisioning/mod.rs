@@ -80,8 +80,8 @@ pub(crate) async fn everything_that_is_made_is_removed(world: &World) {
     assert_eq!((again.created, again.leftovers.as_slice()), (again.deleted, [].as_slice()));
 }
 
-/// What a caller without the right to list is told, once: everything that the ledger names is gone, and that nothing else is there is
-/// not verified.
+/// A caller without the right to list learns, once, that everything that the ledger names is gone, and that it was not
+/// verified that nothing else is there.
 pub(crate) async fn what_may_not_be_read_is_not_verified(world: &World, why: &str) {
     let run = Run::start(world, "r-denied").await;
     run.provision().await;

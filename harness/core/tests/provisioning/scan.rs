@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Run, World};
 
-/// What a scan of Inspector came to.
+/// The result of a scan of Inspector.
 pub(crate) struct Scan {
     pub(crate) answer: ScanAnswer,
     /// What it kept beside the report, by name, with its beginning.

@@ -106,7 +106,7 @@ pub(crate) async fn what_only_tags_say_the_owner_of_is_taken_by_its_owner_alone(
     let of_claim = claimed(clients, "amiproof-r-tagged-web", &ours.spec.name).await;
     let of_another_cluster = claimed(clients, "amiproof-r-tagged-web", "someone-elses").await;
 
-    // Of each kind of service something was begun: the answer was lost, and only tags can tell.
+    // Something of each kind of service was begun: the answer was lost, and only tags can tell.
     let cluster = ours.spec.name.as_str();
     for (kind, name) in [
         (resource::cluster::KIND, cluster),

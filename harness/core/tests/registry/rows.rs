@@ -27,7 +27,7 @@ pub(super) struct Row {
     create: Create,
     /// Whether a second creation replaces the first.
     pub(super) is_replaced: bool,
-    /// Makes it someone else's, if no tag says whose it is; and undoes that.
+    /// Makes it someone else's, if no tag names the owner; and undoes that.
     pub(super) taken_over: Option<Others>,
     pub(super) given_back: Option<Others>,
 }

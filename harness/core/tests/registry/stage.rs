@@ -38,7 +38,7 @@ struct Strike {
     has_struck: AtomicBool,
 }
 
-/// A lab in which one cluster stands in its network.
+/// A lab in which one cluster is in its network.
 pub(super) struct Stage {
     lab: Lab,
     strike: Arc<Strike>,

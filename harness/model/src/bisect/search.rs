@@ -224,7 +224,8 @@ fn search(items: usize, suspected: usize, history: &History) -> Result<Culprits,
     if !candidate.is_sure(&necessary)? {
         return Err(candidate.unsteady(necessary));
     }
-    // Nodes of the candidate that are put right are what nodes of the reference are for the candidate: the other end.
+    // Fixed nodes of the candidate are to the reference what its nodes are to the candidate: the other end of
+    // connections.
     let with_peers = Effect { peers: &necessary, ..reference };
     let reference = if with_peers.is_sure(&nothing)? { reference } else { with_peers };
     // As no setting can be left out of `necessary`, each takes part in something that breaks the check without the others.

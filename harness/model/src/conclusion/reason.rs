@@ -15,7 +15,7 @@ use crate::report::subject::Subject;
 use crate::threshold;
 use crate::verdict::Outcome;
 
-/// Why, worst first: what is not said by the conclusion itself comes behind it.
+/// Why, worst first: what the conclusion itself does not say comes after it.
 pub(super) fn of(report: &Report, scope: Scope<'_>, tally: &Tally<'_>) -> String {
     let mut parts = Vec::new();
     if tally.leftovers > 0 {
@@ -147,11 +147,11 @@ fn images(report: &Report, scope: Scope<'_>) -> Vec<String> {
             && image.id != reference.id
             && !image.ancestors.contains(&reference.id)
         {
-            let (other, is_from) = (&reference.id, "so that differences may be those of the base");
+            let (other, is_from) = (&reference.id, "so differences may come from the base image");
             note(format!("the image was built on {base}, and its reference {name} is {other}, {is_from}"));
         }
         if let Some(since) = image.deprecated.filter(|since| *since <= report.run.started) {
-            note(format!("the image is deprecated since {}", since.strftime("%Y-%m-%d")));
+            note(format!("the image has been deprecated since {}", since.strftime("%Y-%m-%d")));
         }
     }
     notes

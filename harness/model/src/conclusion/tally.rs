@@ -218,7 +218,7 @@ pub(super) fn is_interrupted(report: &Report, scope: Scope<'_>) -> bool {
 }
 
 /// The phases that broke, teardown not counted: leftovers say that better. A phase that ended with a verdict
-/// ([`PhaseEnd::Failed`]) is told by the row of that verdict.
+/// ([`PhaseEnd::Failed`]) is shown by the row of that verdict.
 pub(super) fn broken<'a>(report: &'a Report, scope: Scope<'_>) -> Vec<(Option<&'a VariantName>, &'a PhaseRecord)> {
     let counts = |phase: &&PhaseRecord| phase.phase != Phase::Teardown && matches!(phase.ended, PhaseEnd::Error { .. });
     let mut broken = Vec::new();

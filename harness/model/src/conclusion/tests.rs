@@ -73,11 +73,7 @@ fn code(report: &Report) -> u8 {
 fn the_code_follows_from_the_worst_that_happened() {
     use Disposition as D;
     for (dispositions, expected, reason) in [
-        (
-            vec![D::Passed, waived(), D::Flaky, D::NotApplicable, D::Manual],
-            0,
-            "1 passed, 1 flaky, 1 waived",
-        ),
+        (vec![D::Passed, waived(), D::Flaky, D::NotApplicable, D::Manual], 0, "1 passed, 1 flaky, 1 waived"),
         (vec![D::Passed, D::Informational], 0, "1 passed, 1 informational"),
         (vec![D::Informational], 0, "1 informational"),
         (vec![D::Passed, D::Allowed], 0, "1 not evaluated, as a threshold allows"),
@@ -343,7 +339,7 @@ fn a_reference_that_is_not_the_base_and_a_deprecated_image_are_noted() {
     assert_eq!(notes(image('b', &['c'], None), Scope::Of(&l1())), [other]);
     assert_eq!(
         notes(image('b', &['a'], Some("1969-12-31T00:00:00Z")), Scope::Of(&l1())),
-        ["the image is deprecated since 1969-12-31"]
+        ["the image has been deprecated since 1969-12-31"]
     );
     assert_eq!(notes(image('b', &['a'], Some("2030-01-01T00:00:00Z")), Scope::Of(&l1())), [""; 0]);
 }

@@ -11,7 +11,7 @@ use super::usd::Usd;
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Estimate {
-    /// The day that the prices are of.
+    /// The date of the prices.
     pub prices: String,
     /// One per thing that is paid for.
     pub lines: Vec<EstimateLine>,

@@ -15,7 +15,7 @@ pub struct Item {
     pub name: String,
     /// How many.
     pub count: u32,
-    /// The price of one, USD: per hour, or each for what is not paid for by time; `None` if it is not known.
+    /// The unit price in USD: per hour, or per piece for what is not billed by time; `None` if it is not known.
     pub rate: Option<f64>,
     /// Whether the price is an upper bound.
     pub at_most: bool,
@@ -48,7 +48,7 @@ impl Item {
         }
     }
 
-    /// What all of it costs per hour; nothing if the price is not known, or not by time.
+    /// What all of it costs per hour; zero if the price is not known, or not by time.
     pub fn per_hour(&self) -> Usd {
         let rate = self.rate.filter(|_| self.what.is_by_time());
         rate.map_or(Usd::ZERO, |rate| Usd::of(rate * f64::from(self.count)))

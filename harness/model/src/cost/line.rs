@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::usd::Usd;
 use crate::name::VariantName;
 
-/// What no sum contains, in the order in which it is said.
+/// What is in no sum, in the order of output.
 pub const NOT_COUNTED: [&str; 5] = [
     "data through the NAT gateway and between zones",
     "volumes and load balancers of workloads",
@@ -28,7 +28,7 @@ pub enum Billed {
     Volumes,
     /// An EKS control plane.
     ControlPlane,
-    /// A NAT gateway; a part of an hour is billed as an hour.
+    /// A NAT gateway; each started hour is billed in full.
     NatGateway,
     /// A public IPv4 address.
     Address,
@@ -37,7 +37,7 @@ pub enum Billed {
 }
 
 impl Billed {
-    /// Whether it is paid for by time.
+    /// Whether it is billed by time.
     pub fn is_by_time(self) -> bool {
         self != Self::Assessments
     }
@@ -56,15 +56,15 @@ pub struct CostLine {
     pub name: String,
     /// How many.
     pub count: u32,
-    /// How long all of them existed, together, hours; 0 for what is not paid for by time.
+    /// How long all of them existed, added up, in hours; 0 for what is not billed by time.
     pub hours: f64,
-    /// The price of one, USD: per hour, or each for what is not paid for by time. Absent if it is not known.
+    /// The unit price in USD: per hour, or per piece for what is not billed by time. Absent if it is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate: Option<f64>,
     /// The amount; absent if the price is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub usd: Option<Usd>,
-    /// Whether it cost that at most: spot capacity, or one of several instance types.
+    /// Whether the amount is an upper bound: spot capacity, one of several instance types, or a ledger without times.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub at_most: bool,
 }

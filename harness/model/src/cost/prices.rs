@@ -1,4 +1,4 @@
-//! The prices of AWS, as data with a date. `harness/model/prices/refresh.py` makes the file.
+//! The prices of AWS, as data with a date. `harness/model/prices/refresh.py` generates the file.
 
 use std::sync::LazyLock;
 
@@ -13,17 +13,17 @@ use super::line::Billed;
 use crate::matrix::{Capacity, Family};
 use crate::name::{KubernetesVersion, VariantName};
 
-/// The prices that amiproof brings.
+/// The built-in prices.
 const AWS: &str = include_str!("../../prices/aws.json");
 
-/// Hours of a month, as AWS's own calculator has them (<https://calculator.aws>): 365 days in 12 months.
+/// Hours of a month, as AWS's own calculator counts them (<https://calculator.aws>): 365 days in 12 months.
 pub const HOURS_PER_MONTH: f64 = 730.0;
 
 /// Prices by region. A price that is missing is not known.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Prices {
-    /// The day that they are of: `2026-09-29`; of several files all days.
+    /// The date of the prices, `2026-09-29`; the dates of all files if there are several.
     pub date: String,
     /// Where they come from.
     #[serde(default)]
@@ -72,7 +72,7 @@ struct ControlPlane {
 pub struct PricesError(String);
 
 impl Prices {
-    /// The prices that amiproof brings.
+    /// The built-in prices.
     ///
     /// # Errors
     /// Never, as a test asserts: the file is a part of the program.
@@ -84,7 +84,7 @@ impl Prices {
     /// Reads a file of prices.
     ///
     /// # Errors
-    /// If it is not in this form, or a price is negative.
+    /// If it is not in this format, or a price is negative.
     pub fn parse(text: &str) -> Result<Self, PricesError> {
         let prices: Self = serde_json::from_str(text).map_err(|error| PricesError(error.to_string()))?;
         for (name, region) in &prices.regions {
@@ -105,7 +105,7 @@ impl Prices {
         Ok(prices)
     }
 
-    /// These prices with others put over them, price by price.
+    /// These prices, overridden price by price by others.
     #[must_use]
     pub fn with(mut self, others: Self) -> Self {
         self.date = format!("{} and {}", self.date, others.date);
@@ -145,7 +145,7 @@ pub struct Tariff<'a> {
 pub struct Instances<'a> {
     /// The variant.
     pub variant: &'a VariantName,
-    /// What decides about the price of a licence.
+    /// Decides whether a licence is paid for.
     pub family: Family,
     /// Their types, first choice first.
     pub types: &'a [String],
@@ -193,8 +193,8 @@ impl Tariff<'_> {
         }
     }
 
-    /// A control plane of a version that runs at this time. A version that is newer than all in the data is in standard support: every version
-    /// is, for its first 14 months. One that is older than all is not.
+    /// A control plane of this version at this time. A version that is newer than all in the data is in standard
+    /// support: every version is, for its first 14 months. One that is older than all is not.
     pub fn control_plane(&self, version: Option<&KubernetesVersion>, at: Timestamp) -> Item {
         let is_extended = version.and_then(|version| self.is_extended(version, at));
         let name = match is_extended {

@@ -27,7 +27,7 @@ fn rate(region: &str, family: Family, types: &[&str], capacity: Capacity) -> (Op
     (item.rate, item.at_most)
 }
 
-/// The figures are those of the sources in the file, read there by eye.
+/// The figures are those of the sources in the file, checked by hand.
 #[test]
 fn prices_are_those_of_their_sources_and_what_is_not_in_them_is_not_known() {
     use Capacity::{OnDemand, Spot};
@@ -79,7 +79,7 @@ fn a_control_plane_costs_more_from_the_day_on_which_standard_support_ends() {
 }
 
 #[test]
-fn the_prices_of_the_user_go_over_those_of_amiproof() {
+fn the_prices_of_the_user_override_the_built_in_ones() {
     let own = r#"{"date": "2026-11-30", "regions": {
         "us-west-2": {"inspectorAssessment": 0.03, "instances": {"m6i": {"large": 0.05}, "x9": {"large": 7}}},
         "mars-north-1": {"natGateway": 1}
@@ -205,7 +205,7 @@ fn things(nodes: u32, seconds: f64) -> Vec<(Item, Window)> {
 }
 
 #[test]
-fn a_run_is_refused_that_costs_too_much_or_nobody_knows_how_much() {
+fn a_run_that_costs_too_much_or_an_unknown_amount_is_refused() {
     let window = Window { expected: 3600.0, at_most: 7200.0 };
     let known = Estimate::of("2026-09-29", &things(2, 3600.0), window);
     assert_eq!(known.expected.usd.to_string(), "$0.35");
@@ -221,14 +221,14 @@ fn a_run_is_refused_that_costs_too_much_or_nobody_knows_how_much() {
     );
     // What is known is too much already.
     assert_eq!(unknown.exceeds(Usd::of(0.1)), Some(TooMuch::Expected(known.expected.usd)));
-    // Of what there is none, there is no line.
+    // A count of zero gives no line.
     let none = [(prices.tariff("us-west-2").assessments(&name("v"), 0), window)];
     assert_eq!(Estimate::of("d", &none, window).exceeds(Usd::ZERO), None);
 }
 
 proptest! {
     #[test]
-    fn more_nodes_and_more_time_never_cost_less_and_a_sum_is_that_of_its_parts(
+    fn more_nodes_and_more_time_never_cost_less_and_a_sum_equals_its_parts(
         nodes in 0_u32..200, more in 0_u32..50, seconds in 0_u32..200_000, longer in 0_u32..50_000,
     ) {
         let estimate = |nodes: u32, seconds: u32| {

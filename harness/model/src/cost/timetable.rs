@@ -1,4 +1,5 @@
-//! How long what a run makes will exist: as long as AWS usually takes, and at most, if everything takes until its timeout.
+//! How long the things that a run creates exist: with the times that AWS usually takes, and at most, if everything
+//! takes until its timeout.
 
 use std::ops::Add;
 use std::time::Duration;
@@ -73,7 +74,7 @@ pub struct VariantStages {
     pub reference: Option<VariantName>,
     /// From the creation of its node group until its nodes are Ready.
     pub nodes: Window,
-    /// Its checks and scans. They run side by side; at most, one after another.
+    /// Its checks and scans: concurrently if all goes well, one after another at worst.
     pub checks: Window,
 }
 

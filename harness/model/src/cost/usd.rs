@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::name::NameError;
 
-/// US dollars, in whole millionths, so that a sum is exactly that of its parts.
+/// US dollars, in whole millionths, so that sums are exact.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Usd(u64);
 
@@ -21,7 +21,7 @@ impl Usd {
     /// Nothing.
     pub const ZERO: Self = Self(0);
 
-    /// An amount in dollars, rounded to millionths. What is no amount (negative, not a number) is nothing.
+    /// An amount in dollars, rounded to millionths. Anything that is not an amount (negative, NaN) is zero.
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "not negative; 'as' saturates")]
     pub fn of(dollars: f64) -> Self {
         Self((dollars.max(0.0) * MILLION).round() as u64)

@@ -26,7 +26,7 @@ pub enum Mark {
 impl Mark {
     /// Every mark with its letter.
     pub const ALL: &'static [(Self, char, &'static str)] = &[
-        (Self::Absent, '-', "no row"),
+        (Self::Absent, '-', "without this check"),
         (Self::NotApplicable, 'n', "not applicable"),
         (Self::Informational, 'i', "informational"),
         (Self::Passed, '.', "passed"),

@@ -12,14 +12,14 @@ use crate::conclusion::{Conclusion, Scope, Summary};
 use crate::name::{AmiId, Benchmark, Level, NameError, RunId, VariantName};
 use crate::report::{Counts, Report, Subject};
 
-/// The major version of the form of an entry that this build writes, and the highest that it reads.
+/// The major version of the format of an entry that this build writes, and the highest that it reads.
 pub const SCHEMA_VERSION: u32 = 1;
 
 /// The entry of a night in the index of a store.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Night {
-    /// Version of the form; see [`SCHEMA_VERSION`].
+    /// Version of the format; see [`SCHEMA_VERSION`].
     pub schema_version: u32,
     /// The run.
     pub run: RunId,
@@ -33,7 +33,7 @@ pub struct Night {
     pub tool_version: String,
     /// Whether the run was interrupted.
     pub interrupted: bool,
-    /// What the run came to, without a baseline: `passed`, `failed`, `inconclusive`.
+    /// The conclusion of the run, without a baseline: `passed`, `failed`, `inconclusive`.
     pub conclusion: String,
     /// The rows by disposition.
     pub counts: Counts,
@@ -60,14 +60,14 @@ pub struct Column {
     /// The level of the benchmark.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub level: Option<Level>,
-    /// What the variant came to: `passed`, `failed`, `inconclusive`.
+    /// The conclusion of the variant: `passed`, `failed`, `inconclusive`.
     pub conclusion: String,
 }
 
 /// Why bytes are not the entry of a nightly run.
 #[derive(Debug, thiserror::Error)]
 pub enum NightError {
-    /// Not JSON of this form.
+    /// Not JSON of this format.
     #[error("not the entry of a nightly run: {0}")]
     Form(#[from] serde_json::Error),
     /// Of a version that this build does not read.
@@ -129,7 +129,7 @@ impl Night {
     /// Reads an entry. Fields that this build does not know are passed over.
     ///
     /// # Errors
-    /// When the bytes are not of this form, of a newer major version, or the entry of another night.
+    /// When the bytes are not of this format, of a newer major version, or the entry of another night.
     pub fn parse(bytes: &[u8], key: &Key) -> Result<Self, NightError> {
         #[derive(Deserialize)]
         #[serde(rename_all = "camelCase")]
@@ -138,7 +138,7 @@ impl Night {
         }
         let night: Self = match serde_json::from_slice(bytes) {
             Ok(night) => night,
-            // An entry of a newer form may be anything beside its version.
+            // An entry of a newer format may be anything beside its version.
             Err(error) => {
                 let version = serde_json::from_slice::<Version>(bytes).map(|version| version.schema_version);
                 return Err(version

@@ -1,4 +1,5 @@
-//! What the nights say about a check on a subject: whether it fails and since when, and whether it passes and fails intermittently.
+//! What the nights say about a check on a subject: whether it fails and when that began, and whether it passes and
+//! fails intermittently.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,28 +17,29 @@ pub struct Wanted<'a> {
     pub subject: Option<&'a str>,
     /// Only checks whose id begins with this.
     pub check: Option<&'a str>,
-    /// How many of the last nights say how a check stands and how flaky it is; `None` for all. Since when it fails is looked for in all.
+    /// How many of the last nights decide the trend and the flake rate; `None` for all. When a failure began is
+    /// searched in all.
     pub last: Option<usize>,
 }
 
-/// How a check stands, what matters most first.
+/// The trend of a check, what matters most first.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, strum::IntoStaticStr, strum::VariantArray,
 )]
 #[serde(rename_all = "camelCase")]
 #[strum(serialize_all = "kebab-case")]
 pub enum Trend {
-    /// Fails in the newest night, and did not before.
+    /// Fails in the newest nightly run, and did not before.
     #[strum(serialize = "new failure")]
     NewFailure,
-    /// Fails, and did before the newest night.
+    /// Fails, and did before the newest nightly run.
     Failing,
     /// Passes and fails intermittently on the same image, or passes only on a retry.
     Flaky,
-    /// Had a verdict, and has none in the newest night.
+    /// Had a verdict, and has none in the newest nightly run.
     #[strum(serialize = "no longer decided")]
     Undecided,
-    /// Failed or was waived in some night, and is not failing now.
+    /// Failed or was waived in some nightly run, and is not failing now.
     Changed,
     /// The same outcome in every nightly run that has the check.
     Steady,
@@ -71,7 +73,7 @@ pub struct Track {
     pub subject: String,
     /// The check.
     pub check: String,
-    /// How it stands.
+    /// Its trend.
     pub trend: Trend,
     /// Its outcome in each night, oldest first: a letter for each; see [`Mark`].
     #[serde(serialize_with = "letters")]
@@ -82,9 +84,10 @@ pub struct Track {
     /// The last night before that in which it passed; none if it never did, or does not fail.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_good: Option<When>,
-    /// Nights of the same ones in which it passed or failed other than in the night before on the same image, or passed on a retry.
+    /// Of the nights that decide the trend, those in which its result differed from the night before on the same image,
+    /// or in which it passed on a retry.
     pub flakes: usize,
-    /// Nights in which it passed or failed, of those that say how it stands.
+    /// Of the nights that decide the trend, those in which it passed or failed.
     pub decided: usize,
 }
 
@@ -106,8 +109,8 @@ fn letters<S: Serializer>(marks: &[Mark], serializer: S) -> Result<S::Ok, S::Err
     serializer.collect_str(&marks.iter().map(|mark| mark.letter()).collect::<String>())
 }
 
-/// The tracks of the wanted rows, what matters most first: new failures, then by how lately a failure began, then by flakiness, then by
-/// name. `nights` may be in any order.
+/// The tracks of the wanted rows, what matters most first: new failures, then by how recently a failure began, then by
+/// flakiness, then by name. `nights` may be in any order.
 pub fn tracks(nights: &[Night], wanted: Wanted<'_>) -> Vec<Track> {
     let mut nights: Vec<&Night> = nights.iter().collect();
     nights.sort_by_key(|night| night.key());
@@ -139,7 +142,7 @@ pub fn tracks(nights: &[Night], wanted: Wanted<'_>) -> Vec<Track> {
     tracks
 }
 
-/// The track of one row; the nights from `start` on say how it stands.
+/// The track of one row; the nights from `start` on decide its trend.
 fn track(nights: &[&Night], start: usize, subject: &str, check: &str, marks: Vec<Mark>) -> Track {
     let decided: Vec<(usize, Mark)> = marks.iter().copied().enumerate().filter(|(_, mark)| mark.is_verdict()).collect();
     let when = |index: usize| nights.get(index).map(|night| When { run: night.run.clone(), started: night.started });

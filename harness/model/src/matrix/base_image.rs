@@ -8,7 +8,8 @@ pub const HOW_TO_BUILD: &str = "build the node image on top of it (kubelet, cont
 ///
 /// Names as published: `CIS Amazon Linux 2023 Benchmark - Level 1 - v12 …` (Marketplace; those that CIS builds for EKS say EKS),
 /// `al2023-ami-2023.9.…`, `al2023-ami-ecs-…`, `amzn2-ami-hvm-…`, `bottlerocket-aws-ecs-2-…`, `Windows_Server-2022-English-Core-Base-…`
-/// (EKS user guide and EC2 user guide, "Find an AMI"). `name` may be a pattern: what stands before its first wildcard decides.
+/// (EKS user guide and EC2 user guide, "Find an AMI"). `name` may be a pattern: what comes before its first wildcard
+/// decides.
 pub fn base_image_kind(name: &str) -> Option<&'static str> {
     let name = name.to_ascii_lowercase();
     if name.contains("eks") {

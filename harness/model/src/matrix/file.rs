@@ -60,10 +60,10 @@ pub(crate) struct MatrixFile {
     pub(crate) history: Option<HistorySection>,
 }
 
-/// The form of a file.
+/// The version of the file format.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub(crate) enum ApiVersion {
-    /// The first form.
+    /// The first version.
     #[serde(rename = "amiproof/v1")]
     V1,
 }

@@ -16,7 +16,7 @@ pub enum ReleasesError {
     #[error("there is no variant '{0}'")]
     Unknown(VariantName),
     /// The matrix has a variant with the name that a column would get.
-    #[error("there is a variant {0}, which is what one of the releases would be called")]
+    #[error("the matrix has a variant {0}, the name that one of the releases would get")]
     Taken(VariantName),
     /// The names of the columns would be too long.
     #[error(transparent)]

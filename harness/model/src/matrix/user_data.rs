@@ -4,7 +4,7 @@ use super::file::UserDataSection;
 use super::resolver::Resolver;
 use super::spec::UserData;
 
-/// EC2 takes at most 16 KiB of user data (EC2 user guide, "Run commands at launch").
+/// EC2 accepts at most 16 KiB of user data (EC2 user guide, "Run commands at launch").
 pub(super) const USER_DATA_LIMIT: usize = 16 * 1024;
 
 pub(super) fn user_data(resolver: &mut Resolver<'_>, path: &str, raw: UserDataSection) -> Option<UserData> {
@@ -14,7 +14,7 @@ pub(super) fn user_data(resolver: &mut Resolver<'_>, path: &str, raw: UserDataSe
     let size = text.len();
     if size > USER_DATA_LIMIT {
         let help = "fetch the larger part at boot, for example from S3";
-        resolver.problem(&at, format!("{path} has {size} bytes, EC2 takes {USER_DATA_LIMIT}"), help);
+        resolver.problem(&at, format!("{path} has {size} bytes, but EC2 accepts at most {USER_DATA_LIMIT}"), help);
         return None;
     }
     if text.trim().is_empty() {

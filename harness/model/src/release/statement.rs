@@ -151,7 +151,7 @@ fn policy(facts: &Facts<'_>) -> Value {
     })
 }
 
-/// What a check came to, the worst of several scanners last.
+/// The result of a check, the worst of several scanners last.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Came {
     Passed,

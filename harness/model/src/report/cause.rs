@@ -118,7 +118,7 @@ pub struct Cause {
 pub enum Certainty {
     /// It changed and can take away what failed; so did something else, or it takes away only some of what it could.
     Possible,
-    /// Of all settings that changed it is the only one that fits.
+    /// It is the only changed setting that fits.
     Likely,
     /// The cells passed when it alone was put back.
     Proven,

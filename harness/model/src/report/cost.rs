@@ -11,7 +11,7 @@ use crate::name::VariantName;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Cost {
-    /// The day that the prices are of.
+    /// The date of the prices.
     pub prices: String,
     /// The sum of all lines whose price is known.
     pub usd: Usd,

@@ -8,7 +8,7 @@ impl Report {
     /// Reads a report. Fields that this build does not know are passed over.
     ///
     /// # Errors
-    /// When the text is not JSON of this form, or of a newer major version; the message says which, and what to do.
+    /// When the text is not JSON of this format, or of a newer major version; the message says which, and what to do.
     pub fn parse(text: &str) -> Result<Self, ParseError> {
         #[derive(Deserialize)]
         #[serde(rename_all = "camelCase")]
@@ -40,7 +40,7 @@ impl Report {
 /// Why a text is not a report.
 #[derive(Debug, thiserror::Error)]
 pub enum ParseError {
-    /// Not JSON, or not of this form.
+    /// Not JSON, or not of this format.
     #[error("not an amiproof report: {0}")]
     Form(serde_json::Error),
     /// The facts of a node are differences from those of a node that the report does not have.

@@ -206,12 +206,16 @@ impl Impact {
         let undecided = affected.filter(|cell| cell.effect != Effect::Breaks).count();
         let as_it_is = count(|row| row.outcome == ImpactOutcome::AsItIs);
         let not = count(|row| matches!(row.outcome, ImpactOutcome::NotMeasured { .. }));
+        let be = |number: usize| if number == 1 { "is" } else { "are" };
         let mut text = format!(
-            "{breaking} of {measured} settings that {} level {} requires break something on {}; {as_it_is} more are met already, and {not} cannot be \
-             changed on a running node or are not there",
+            "{breaking} of {measured} settings that {} level {} requires {} something on {}; {as_it_is} more {} met already, and {not} \
+             cannot be changed on a running node or {} not there",
             self.benchmark,
             u8::from(self.level),
-            self.variant
+            if breaking == 1 { "breaks" } else { "break" },
+            self.variant,
+            be(as_it_is),
+            be(not)
         );
         match undecided {
             0 => {}
@@ -225,8 +229,10 @@ impl Impact {
                 more => format!("break {more} checks"),
             };
             text.push_str(&format!(
-                ". Two at a time, {} that break nothing alone {found} ({} trials)",
-                pairs.controls, pairs.trials
+                ". Two at a time, {} that break nothing alone {found} ({} trial{})",
+                pairs.controls,
+                pairs.trials,
+                if pairs.trials == 1 { "" } else { "s" }
             ));
         }
         text

@@ -40,7 +40,7 @@ pub enum Phase {
     /// The launch template.
     #[strum(serialize = "launch template")]
     LaunchTemplate,
-    /// The managed node group, until EKS says ACTIVE.
+    /// The managed node group, until EKS reports ACTIVE.
     #[strum(serialize = "node group")]
     NodeGroup,
     /// Nodes are Ready, with the expected AMI.

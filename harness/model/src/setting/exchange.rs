@@ -99,7 +99,7 @@ impl Change {
                     let (mode, owner) =
                         value.split_once(' ').ok_or_else(|| "its mode and owner are not known".to_owned())?;
                     if !mode.chars().all(|c| ('0'..='7').contains(&c)) || mode.trim_start_matches('0').len() > 3 {
-                        return Err("it is a mode that runs programs as their owner, or none".to_owned());
+                        return Err("the mode has a setuid, setgid or sticky bit, or is unknown".to_owned());
                     }
                     Ok(format!(
                         "chmod {} {path} && chown {} {path} && {}",

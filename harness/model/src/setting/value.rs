@@ -37,7 +37,7 @@ impl Value {
         let listed = |word: &String| value.split([',', ' ', '\t']).any(|item| item == word);
         let readings = || value.split(LATER);
         match self {
-            // Of a list that changed, each word is a word of it.
+            // If a list changed, the words of each reading count.
             Self::Lists(words) => words.iter().any(listed),
             Self::Lacks(words) => !words.iter().any(listed),
             Self::Missing => false,

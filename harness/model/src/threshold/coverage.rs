@@ -86,7 +86,8 @@ pub fn require_coverage_of(report: &mut Report, base: &Report) {
             let has = now.get(&benchmark).copied().unwrap_or(0);
             if has < had && (has > 0 || !is_new) {
                 let of = benchmark.map(|name| format!(" of {name}")).unwrap_or_default();
-                fewer.push((at, format!("{has} controls{of} were evaluated, in run {} {had}", base.run.id)));
+                let count = if has == 1 { format!("1 control{of} was") } else { format!("{has} controls{of} were") };
+                fewer.push((at, format!("{count} evaluated; run {} evaluated {had}", base.run.id)));
             }
         }
     }
@@ -203,7 +204,7 @@ impl Expected<'_> {
                 Outcome::NotEvaluated { reason: format!("{statement}: {}", tally.main_reason()) }
             }
             Some(share) => {
-                let summary = format!("{statement}, at least {share} must: {}", tally.main_reason());
+                let summary = format!("{statement}; the threshold requires at least {share}: {}", tally.main_reason());
                 Outcome::Fail { findings: vec![Finding::new("coverage", summary)] }
             }
             None if is_whole && !covered.has_benchmark => Outcome::NotApplicable {

@@ -21,24 +21,28 @@ impl Threshold {
 
     /// The limits that are exceeded.
     fn missed(&self, tally: &Tally) -> Vec<Finding> {
+        let controls = |number: usize| format!("{number} control{}", if number == 1 { "" } else { "s" });
         let mut missed = Vec::new();
         let (passed, failed) = (tally.passed(), tally.failed());
         let decided = passed + failed;
         if let Some(share) = self.pass
             && !share.is_met(passed, decided)
         {
-            missed.push(format!("{passed} of {decided} decided controls passed, at least {share} must"));
+            missed.push(format!(
+                "{passed} of {decided} decided controls passed; the threshold requires at least {share}"
+            ));
         }
         if let Some(most) = self.failures
             && failed > most
         {
-            missed.push(format!("{failed} controls failed, at most {most} may"));
+            missed.push(format!("{} failed; the threshold tolerates {most}", controls(failed)));
         }
         for (severity, most) in &self.severities {
             let failed = tally.failed_with(*severity);
             if failed > *most {
                 let word = severity.as_str();
-                missed.push(format!("{failed} controls of severity {word} failed, at most {most} may"));
+                let count = controls(failed);
+                missed.push(format!("{count} of severity {word} failed; the threshold tolerates {most}"));
             }
         }
         missed.into_iter().map(|summary| Finding::new(format!("threshold of {}", self.suite), summary)).collect()

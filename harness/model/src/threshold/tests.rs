@@ -114,7 +114,7 @@ fn a_gap_in_coverage_is_never_green_and_fails_only_where_the_matrix_says_so() {
             Some(4),
             mixed(),
             Some("75.1%"),
-            "failed: 3 of 4 controls have an answer, at least 75.1% must: the agent went away",
+            "failed: 3 of 4 controls have an answer; the threshold requires at least 75.1%: the agent went away",
         ),
         (Some(1), manual, None, "passed: "),
         (Some(5), Vec::new(), None, "not evaluated: 0 of 5 controls have an answer: no scanner says why"),
@@ -122,7 +122,7 @@ fn a_gap_in_coverage_is_never_green_and_fails_only_where_the_matrix_says_so() {
             Some(5),
             Vec::new(),
             Some("0.1%"),
-            "failed: 0 of 5 controls have an answer, at least 0.1% must: no scanner says why",
+            "failed: 0 of 5 controls have an answer; the threshold requires at least 0.1%: no scanner says why",
         ),
         (Some(5), Vec::new(), Some("0%"), "not evaluated: 0 of 5 controls have an answer: no scanner says why"),
         (
@@ -407,7 +407,7 @@ fn fewer_evaluated_controls_than_in_the_baseline_take_the_green_from_the_gate() 
         require_coverage_of(&mut report, &base);
         gate(&report, "gate/os-cis-coverage")
     };
-    let fewer = "not evaluated: 1 controls of cis-al2023-1.0.0 were evaluated, in run r-0 2";
+    let fewer = "not evaluated: 1 control of cis-al2023-1.0.0 was evaluated; run r-0 evaluated 2";
     assert_eq!(against(vec![pass("1.1"), pass("1.2")], &[]), "passed: ");
     assert_eq!(against(vec![pass("1.1")], &[]), fewer, "a control that is gone");
     assert_eq!(against(vec![pass("1.1"), manual("1.2")], &[]), fewer, "a control that the scanner skips now");

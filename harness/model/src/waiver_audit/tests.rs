@@ -72,8 +72,8 @@ fn expired_expiring_and_unsigned_waivers_are_named_without_any_run() {
         [
             "0 expired: it no longer applies: renew or remove it",
             "5 too broad: it ends more than 400 days from now: choose an earlier day",
-            "1 expiring: it ends in 0 days",
-            "2 expiring: it ends in 30 days",
+            "1 expiring: it expires in 0 days",
+            "2 expiring: it expires in 30 days",
             "4 no ticket: no ticket is given",
         ]
     );
@@ -120,7 +120,7 @@ fn a_run_shows_what_is_unused_what_counts_again_and_what_covers_too_much() {
     assert_eq!(
         summary_of(&audit(&waivers, Some(&report), 0, now())),
         [
-            "0 expired: 1 failures of the run count again",
+            "0 expired: 1 failure of the run is no longer waived",
             "4 too broad: it waives failures of 13 checks of the run",
             "1 unused: what it waives does not fail: remove it",
             "2 unused: the run has no check or control that it names",

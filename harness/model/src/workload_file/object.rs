@@ -90,7 +90,7 @@ pub(super) fn read<'a>(reader: &mut Reader, node: &'a Node, owner: Owner) -> Opt
         reader.problem(
             node.place,
             "",
-            "a document that is no Kubernetes object",
+            "a document that is not a Kubernetes object",
             "write apiVersion, kind and metadata, or remove it",
         );
         return None;
@@ -219,7 +219,8 @@ pub(super) fn check_duplicates(reader: &mut Reader, objects: &[Object<'_>], new:
         let same =
             |other: &&Object<'_>| (other.group, other.kind, other.name) == (object.group, object.kind, object.name);
         if let Some(earlier) = objects[..index].iter().find(same) {
-            let message = format!("{} {} is already in line {}", object.kind, object.name, earlier.node.place.line);
+            let message =
+                format!("{} {} is already defined on line {}", object.kind, object.name, earlier.node.place.line);
             reader.problem(object.node.place, "", message, "rename or remove one of the two");
         }
     }

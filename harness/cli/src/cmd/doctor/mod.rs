@@ -15,7 +15,7 @@ use super::selected;
 use super::workload::images::pulled;
 use crate::args::{Doctor, OutputForm};
 use crate::files::{self, Inputs};
-use crate::output::{Failure, Output};
+use crate::output::{Failure, Output, count};
 use crate::runtime;
 use crate::session::Connection;
 use crate::signals::Signals;
@@ -70,7 +70,8 @@ async fn examine(args: &Doctor, inputs: &Inputs, matrix: &Matrix, output: &Outpu
         },
     }
     if is_lab {
-        let message = format!("{} images were not checked: nodes of the lab pull from no registry", images.len());
+        let images = count(images.len(), "image");
+        let message = format!("{images} not checked: nodes of the lab pull from no registry");
         findings.push(Finding::unknown("registries", message, ""));
     } else {
         findings.extend(registry::examine(&images).await);

@@ -24,7 +24,7 @@ impl Spool {
             return Ok(Self { path: path.to_owned(), standard_input: None });
         }
         let failure =
-            |error: std::io::Error| rundir::cannot("read standard input into a file of", &temporary(), &error);
+            |error: std::io::Error| rundir::cannot("read standard input into a file in", &temporary(), &error);
         let mut file = tempfile::NamedTempFile::with_prefix("amiproof-import-").map_err(failure)?;
         let mut input = std::io::stdin().lock().take(import::guard::MAX_BYTES);
         std::io::copy(&mut input, &mut file).map_err(failure)?;
@@ -66,7 +66,7 @@ impl Spool {
         let copy = folder.join(copy);
         let failure = |error: std::io::Error| rundir::cannot("keep a copy as", &copy, &error);
         let mut from = self.open()?;
-        // A file that was imported from the evidence itself already exists.
+        // The imported file is the kept copy itself, so there is nothing to copy.
         if copy.exists() && copy.canonicalize_utf8().ok() == self.path.canonicalize_utf8().ok() {
             return Ok(true);
         }

@@ -28,7 +28,7 @@ pub(super) fn run(
     let cluster = &report.cluster;
     if cluster.lab {
         return Err(Failure::usage(
-            format!("run {} is one of the lab, and the lab has no Security Hub", report.run.id),
+            format!("run {} ran in the lab, which has no Security Hub", report.run.id),
             "leave --send out to print the findings",
         ));
     }

@@ -254,7 +254,7 @@ fn check(image: &Image, variant: &Variant) -> Result<(), Error> {
     let architecture = image.architecture().map_or("unknown", |architecture| architecture.as_str());
     if architecture != variant.architecture.as_str() {
         return Err(Error::Unusable(format!(
-            "{id} ({name}) is {architecture}, but the variant says {}: set `architecture` and `instanceTypes` to fit the image",
+            "{id} ({name}) is {architecture}, but the variant has {}: set `architecture` and `instanceTypes` to fit the image",
             variant.architecture.as_str()
         )));
     }
@@ -268,13 +268,13 @@ fn check(image: &Image, variant: &Variant) -> Result<(), Error> {
     let is_windows = image.platform().is_some_and(|platform| platform.as_str().eq_ignore_ascii_case("windows"));
     match plausible::family(name, is_windows) {
         Some(family) if family != variant.family => Err(Error::Unusable(format!(
-            "{id} ({name}) boots as {}, but the variant says family {}: with the wrong user data it never joins, so correct `family` or \
+            "{id} ({name}) boots as {}, but the variant has family {}: with the wrong user data it never joins, so correct `family` or \
              the image",
             family.as_str(),
             variant.family.as_str()
         ))),
         None if variant.family == Family::Windows => {
-            Err(Error::Unusable(format!("{id} ({name}) is not a Windows image, but the variant says family windows")))
+            Err(Error::Unusable(format!("{id} ({name}) is not a Windows image, but the variant has family windows")))
         }
         _ => Ok(()),
     }

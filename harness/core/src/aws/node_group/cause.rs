@@ -73,7 +73,7 @@ pub(super) fn of_issue(code: &NodegroupIssueCode, message: &str) -> Blame {
     use NodegroupIssueCode as Code;
     Blame::Infrastructure(match code {
         Code::NodeCreationFailure => return Blame::Nodes,
-        // Says only that launches failed; Auto Scaling's own words behind it say why.
+        // Says only that launches failed; Auto Scaling's own words after it say why.
         Code::AsgInstanceLaunchFailures => of_launch(message).unwrap_or(Capacity),
         Code::IamThrottling | Code::AutoScalingGroupRateLimitExceeded => Throttled,
         Code::InstanceLimitExceeded

@@ -156,7 +156,7 @@ fn message(text: &str) -> (String, Level) {
     }
 }
 
-/// `E1121 08:14:09.114527    2291 kubelet`, what stands before `.go:1542]`.
+/// `E1121 08:14:09.114527    2291 kubelet`, what comes before `.go:1542]`.
 fn is_klog(head: &str) -> bool {
     let mut letters = head.chars();
     let is_level = letters.next().is_some_and(|c| matches!(c, 'E' | 'W' | 'I' | 'F'));

@@ -150,7 +150,7 @@ impl<'a> Watch<'a> {
             Some(issue) => format!("; {issue}"),
             None => String::new(),
         };
-        format!("EKS says {}, {running} of {wanted} instances run{issues}", self.seen.status)
+        format!("EKS reports {}, {running} of {wanted} instances are running{issues}", self.seen.status)
     }
 
     /// The last state, as evidence.

@@ -94,7 +94,7 @@ fn script(family: Family) -> String {
 fn parse(family: Family, output: &Output, sent: Timestamp) -> Result<Collected, String> {
     let sections = section::complete(&output.stdout);
     if sections.is_empty() {
-        return Err(format!("the script printed nothing; it said {}", cut(output.stderr.trim())));
+        return Err(format!("the script printed no result; on stderr: {}", cut(output.stderr.trim())));
     }
     let mut found = match family {
         Family::Al2023 | Family::Al2 => linux::parse(&sections),

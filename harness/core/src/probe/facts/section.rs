@@ -123,7 +123,7 @@ pub(super) fn complete(output: &str) -> Sections {
 
 /// Shell lines that print a section with what a command prints; what the host does not have prints nothing.
 ///
-/// Of a section with a limit one line more is printed than is read, which is how [`split`] knows that it is cut.
+/// A section with a limit prints one line more than is read, which is how [`split`] knows that it is cut.
 pub(super) fn shell(name: &str, command: &str) -> String {
     match limit(name) {
         Some(lines) => format!("echo '{MARK}{name}'\n{{ {command}; }} | head -n {}\n", lines + 1),

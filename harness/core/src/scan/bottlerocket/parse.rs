@@ -76,8 +76,8 @@ pub enum ParseError {
     },
 }
 
-/// Name and version stand beside the counts or in `metadata`, a check's words side by side or in `metadata` and `result`: both forms
-/// of the report are about.
+/// Name and version are beside the counts or in `metadata`, a check's words side by side or in `metadata` and `result`:
+/// both forms of the report are about.
 #[derive(Deserialize)]
 struct Raw {
     level: u8,
@@ -171,7 +171,7 @@ pub fn parse(text: &str) -> Result<Report, ParseError> {
     }
 }
 
-/// Reads every report in a text: one behind the other, or in lists. What stands before the first one does not matter.
+/// Reads every report in a text: one after the other, or in lists. What comes before the first one does not matter.
 ///
 /// # Errors
 /// [`ParseError`]; if one of them is truncated, or something else follows, the text is rejected as a whole.

@@ -64,9 +64,10 @@ fn verdict(check: &Check, resource: &str) -> Verdict {
         }
         (Status::Skip, true) => Verdict::Manual(format!("manual, according to Bottlerocket: {}", check.title)),
         (Status::Skip, false) => Verdict::NotEvaluated(format!("Bottlerocket could not check it{}", detail(check))),
-        (Status::Other(word), _) => {
-            Verdict::NotEvaluated(format!("Bottlerocket says {word}, which this build does not know{}", detail(check)))
-        }
+        (Status::Other(word), _) => Verdict::NotEvaluated(format!(
+            "Bottlerocket reports {word}, which this build does not know{}",
+            detail(check)
+        )),
     }
 }
 

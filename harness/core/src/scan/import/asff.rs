@@ -1,8 +1,9 @@
 //! ASFF, the findings of AWS Security Hub: what kube-bench, amiproof and other tools send (`--asff`, `BatchImportFindings`), and what
 //! `aws securityhub get-findings` answers. A list, `{"Findings": [..]}`, or one finding per line.
 //!
-//! `Compliance.Status` decides (API reference, `Compliance`). A finding without one reports a problem: kube-bench sends only those. What was
-//! suppressed or resolved there is a failure here; what was archived is no longer looked at by who found it, and undecided.
+//! `Compliance.Status` decides (API reference, `Compliance`). A finding without one reports a problem: kube-bench sends
+//! only those. What was suppressed or resolved there is a failure here; an archived finding is no longer kept up to
+//! date by its provider, so it is undecided.
 
 use std::io::BufRead;
 
@@ -92,7 +93,7 @@ struct Workflow {
     status: Option<Text>,
 }
 
-/// The fields of its own that amiproof and kube-bench give to a finding.
+/// The extra fields that amiproof and kube-bench add to a finding.
 #[derive(Default, Deserialize)]
 struct Fields {
     #[serde(rename = "amiproof/subject", default)]
@@ -128,7 +129,7 @@ pub(super) fn read(reader: impl BufRead) -> Result<Document, ImportError> {
     if let Some(other) = findings.iter().find(|finding| finding.schema_version.is_none()) {
         let what = line(&other.title.0);
         let found = if what.is_empty() { "JSON without SchemaVersion".to_owned() } else { format!("'{what}'") };
-        return Err(ImportError::NotThis { wanted: "findings in the ASFF", found });
+        return Err(ImportError::NotThis { wanted: "a list of ASFF findings", found });
     }
     let mut document =
         Document { scanner: scanner(&findings), content: "Security Hub findings".to_owned(), ..Document::default() };
@@ -150,13 +151,13 @@ pub(super) fn read(reader: impl BufRead) -> Result<Document, ImportError> {
             "the file is one page of several (it has a NextToken); import the output of the aws CLI, which fetches all";
         document.notes.push(reason.to_owned());
         let whole =
-            Answer::new("pages", "all pages of the findings are there", Verdict::NotEvaluated(reason.to_owned()));
+            Answer::new("pages", "the file contains all pages of findings", Verdict::NotEvaluated(reason.to_owned()));
         document.add(&mut index, whole)?;
     }
     Ok(document)
 }
 
-/// The product that sent them, if it is one: by its name, or by the end of its ARN.
+/// The product that sent the findings, if all are from the same one: by its name, or by the end of its ARN.
 fn scanner(findings: &[Finding]) -> String {
     let name = |finding: &Finding| {
         let named = finding.product_name.as_ref().map(|name| word(&name.0)).filter(|name| !name.is_empty());
@@ -218,7 +219,7 @@ fn verdict(finding: &Finding) -> Verdict {
     let why = why.filter(|why| !why.is_empty());
     let because = why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
     if finding.record_state.as_ref().is_some_and(|state| state.0 == "ARCHIVED") {
-        return Verdict::NotEvaluated("it is archived in Security Hub, so nobody keeps its state".to_owned());
+        return Verdict::NotEvaluated("it is archived in Security Hub, so its state is no longer updated".to_owned());
     }
     if finding.sample == Some(true) {
         return Verdict::NotEvaluated("it is a sample finding".to_owned());
@@ -240,7 +241,7 @@ fn failure(finding: &Finding, why: Option<String>) -> Verdict {
     let reason = finding.product_fields.as_ref().and_then(|fields| fields.reason.0.as_deref()).map(line);
     let summary = [why, reason, Some(line(&description)), Some(line(&finding.title.0))];
     let summary = summary.into_iter().flatten().find(|text| !text.is_empty());
-    let summary = summary.unwrap_or_else(|| "the file does not say what".to_owned());
+    let summary = summary.unwrap_or_else(|| "the file gives no message".to_owned());
     let state = finding.workflow.as_ref().and_then(|workflow| workflow.status.as_ref()).map(|status| status.0.as_str());
     let state = match state {
         Some(state @ ("SUPPRESSED" | "RESOLVED")) => format!(" ({} in Security Hub)", state.to_ascii_lowercase()),

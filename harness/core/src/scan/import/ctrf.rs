@@ -1,7 +1,7 @@
 //! CTRF, the Common Test Report Format (ctrf.io), which reporters of most test runners write.
 //!
-//! A test is `passed`, `failed`, `skipped`, `pending` or `other` (specification, "Test Status"); only the first two are answers. The numbers
-//! of the summary must be in the file.
+//! A test is `passed`, `failed`, `skipped`, `pending` or `other` (specification, "Test Status"); only the first two are
+//! results. The file must contain as many tests as its summary declares.
 
 use std::io::BufRead;
 
@@ -117,7 +117,7 @@ pub(super) fn read(reader: impl BufRead) -> Result<Document, ImportError> {
         document.add(&mut index, answer(test, is_own))?;
     }
     if flaky > 0 {
-        document.notes.push(format!("{flaky} of its tests passed only when they were tried again"));
+        document.notes.push(format!("{flaky} of its tests passed only on a retry"));
     }
     for reason in lacks(&results.summary, &tests) {
         document.notes.push(reason.clone());
@@ -182,18 +182,18 @@ fn verdict(test: &Test, is_own: bool) -> Verdict {
     let because = why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
     let raw = test.raw_status.as_ref().map(|word| word.0.trim().to_ascii_lowercase()).unwrap_or_default();
     let undecided = |what: &str| match is_own {
-        // Of a row of amiproof the reason says it all.
+        // For a row of amiproof the reason is enough.
         true => Verdict::NotEvaluated(why.clone().unwrap_or_else(|| what.to_owned())),
         false => Verdict::NotEvaluated(format!("{what}{because}")),
     };
     match test.status.0.as_str() {
         "passed" if !is_own && BAD.contains(&raw.as_str()) => Verdict::NotEvaluated(format!(
-            "the file contradicts itself: the test passed, and its own word is '{}'",
+            "the file contradicts itself: the status is 'passed', but rawStatus is '{}'",
             line(&raw)
         )),
         "passed" => Verdict::Pass,
         "failed" => {
-            let summary = why.unwrap_or_else(|| "the file does not say what".to_owned());
+            let summary = why.unwrap_or_else(|| "the file gives no message".to_owned());
             fail("", summary, if trace.is_empty() { message } else { trace }, "")
         }
         "skipped" if is_own && raw == "informational" => {

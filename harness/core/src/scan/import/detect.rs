@@ -1,4 +1,5 @@
-//! Detects the kind of a file, by all of it if its beginning does not tell, and names the tool of files that cannot be imported.
+//! Detects the kind of a file, reading all of it if the beginning is not enough, and names the tool of files that
+//! cannot be imported.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -102,7 +103,7 @@ fn of_text(head: &str) -> Result<Kind, ImportError> {
     if inspector_csv::has_header(head) {
         return Ok(Kind::InspectorCsv);
     }
-    // The table of something: its reader says which columns it lacks.
+    // Some other table: the CSV reader will report which columns are missing.
     let columns =
         |line: &str| [',', ';', '\t'].map(|separator| line.matches(separator).count()).into_iter().max().unwrap_or(0);
     let first: Vec<usize> = head.lines().filter(|line| !line.trim().is_empty()).take(3).map(columns).collect();
@@ -147,7 +148,7 @@ impl Shape {
         self.0.get(path).and_then(Option::as_deref).is_some_and(|found| found.contains(text))
     }
 
-    /// Whether a path is there at the top, or in a list at the top.
+    /// Whether a path exists at the top, or in a list at the top.
     fn any(&self, path: &str) -> bool {
         self.has(path) || self.has(&format!("[].{path}"))
     }
@@ -179,7 +180,8 @@ impl Shape {
             || (self.has("profiles") && report && !self.has("class_uid") && !self.has("metadata"))
     }
 
-    /// What writes InSpec's JSON and is not InSpec: MITRE's converters, which say so as the platform, and amiproof itself.
+    /// What writes InSpec's JSON and is not InSpec: MITRE's converters, which name themselves as the platform, and
+    /// amiproof itself.
     fn is_hdf(&self) -> bool {
         let is_written_by_another = self.says("platform.name", "Heimdall Tools")
             || self.has("passthrough")
@@ -226,7 +228,7 @@ impl Shape {
             (
                 self.has("targetResourceAggregations") || self.has("scans[].scanArn"),
                 "a list of Amazon Inspector without the results of checks",
-                "import the details of a scan (`aws inspector2 get-cis-scan-result-details`), or its answers by check (`list-cis-scan-results-aggregated-by-checks`)",
+                "import the details of a scan (`aws inspector2 get-cis-scan-result-details`), or its results aggregated by check (`list-cis-scan-results-aggregated-by-checks`)",
             ),
             (
                 self.any("ArtifactName")
@@ -283,7 +285,7 @@ impl Shape {
     }
 }
 
-/// Reads a value, keeping its form only.
+/// Reads a value, keeping only its structure.
 struct Walk<'a> {
     shape: &'a mut Shape,
     path: String,

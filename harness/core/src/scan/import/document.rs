@@ -48,7 +48,7 @@ pub struct Document {
 /// One result.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Answer {
-    /// The column of the report that it is from, where the file is one of amiproof's own forms; else empty.
+    /// The column of the report that it is from, where the file is in one of amiproof's own formats; else empty.
     pub subject: String,
     /// The rule, test or control, as the file names it.
     pub id: String,
@@ -71,7 +71,7 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// An answer with nothing but its id, title and verdict.
+    /// A result with nothing but its id, title and verdict.
     pub(super) fn new(id: impl Into<String>, title: impl Into<String>, verdict: Verdict) -> Self {
         Self {
             subject: String::new(),
@@ -89,7 +89,8 @@ impl Answer {
 }
 
 impl Document {
-    /// Adds an answer. One with an id that already exists never disappears: the worse of both counts, and findings add up.
+    /// Adds a result. One with an id that already exists never disappears: the worse of both counts, and findings add
+    /// up.
     ///
     /// # Errors
     /// When there are more than any scanner gives.
@@ -101,7 +102,7 @@ impl Document {
         let Some(at) = index.get(&key).copied() else {
             if self.answers.len() == MAX_ANSWERS {
                 return Err(ImportError::TooLarge {
-                    what: "the number of its answers".to_owned(),
+                    what: "the number of its results".to_owned(),
                     most: MAX_ANSWERS.to_string(),
                 });
             }
@@ -128,7 +129,7 @@ impl Document {
     }
 }
 
-/// Where an answer stands in a document, by its id.
+/// The positions of results in a document, by their ids.
 pub(super) type Index = std::collections::HashMap<String, usize>;
 
 /// Which of two results of the same rule counts.
@@ -179,8 +180,8 @@ pub(super) fn severity(word: &str) -> Option<Severity> {
     }
 }
 
-/// A time as scanners write it: with a zone, or without one as older files and Ginkgo have it (UTC is as good a guess as any), with a `T`
-/// or a space.
+/// A time as scanners write it: with a zone, or without one as older files and Ginkgo write it (UTC is as good a guess
+/// as any), with a `T` or a space.
 pub(super) fn time(text: &str) -> Option<Timestamp> {
     let text = text.trim();
     text.parse().ok().or_else(|| format!("{text}Z").parse().ok())

@@ -35,18 +35,18 @@ pub enum ImportError {
     /// It breaks a limit.
     #[error("{what} is over the limit of {most}")]
     TooLarge {
-        /// Of what there is too much.
+        /// What exceeds the limit.
         what: String,
-        /// How much there may be.
+        /// The limit.
         most: String,
     },
     /// It ends too early.
-    #[error("is truncated: it ends unexpectedly after byte {at}; nothing was imported")]
+    #[error("is truncated: it ends unexpectedly after {at}; nothing was imported")]
     CutOff {
-        /// Where.
-        at: u64,
+        /// Where: `byte 12` or `line 3`.
+        at: String,
     },
-    /// It breaks the rules of its form.
+    /// It breaks the rules of its format.
     #[error("is malformed at byte {at}: {reason}")]
     Malformed {
         /// Where.
@@ -54,7 +54,7 @@ pub enum ImportError {
         /// What is wrong.
         reason: String,
     },
-    /// It is JSON of another form.
+    /// It is JSON of another structure.
     #[error("is not {wanted} JSON as this build reads it: {reason}")]
     Json {
         /// What was wanted.
@@ -62,7 +62,7 @@ pub enum ImportError {
         /// What is wrong, with its line.
         reason: String,
     },
-    /// It is not what the user says.
+    /// It is not of the kind that the user named.
     #[error("is not {wanted}: found {found}")]
     NotThis {
         /// What was wanted.
@@ -98,6 +98,12 @@ pub enum ImportError {
         /// Their names.
         platforms: String,
     },
+    /// It is about several benchmarks.
+    #[error("contains results of several benchmarks ({benchmarks}); write one file per benchmark")]
+    SeveralBenchmarks {
+        /// Their names.
+        benchmarks: String,
+    },
     /// A CSV without the columns that are needed.
     #[error("has no column for {missing}; its columns are: {header}")]
     Columns {
@@ -122,7 +128,7 @@ pub enum ImportError {
         /// What to import instead.
         instead: &'static str,
     },
-    /// It is nothing that is known.
+    /// Its kind is not known.
     #[error("cannot tell what it is: {begins}")]
     Unknown {
         /// What it looks like.
@@ -162,10 +168,10 @@ pub enum ImportError {
 }
 
 impl ImportError {
-    /// Sorts an error of the JSON parser: cut off, unreadable, or of another form.
+    /// Sorts an error of the JSON parser: cut off, unreadable, or of another structure.
     pub(super) fn json(wanted: &'static str, error: &serde_json::Error) -> Self {
         match error.classify() {
-            serde_json::error::Category::Eof => Self::CutOff { at: u64::try_from(error.line()).unwrap_or(u64::MAX) },
+            serde_json::error::Category::Eof => Self::CutOff { at: format!("line {}", error.line()) },
             serde_json::error::Category::Io => Self::Read(error.to_string()),
             _ => Self::Json { wanted, reason: error.to_string() },
         }

@@ -1,7 +1,8 @@
-//! The JSON of goss (`goss validate --format json`, `outputs/json.go` and `resource/validate.go`), and of audits that are made of it, such as
-//! those of ansible-lockdown: they keep the number of the control in a resource's `meta` (`CIS_ID`), and the benchmark in that of one test.
+//! The JSON of goss (`goss validate --format json`, `outputs/json.go` and `resource/validate.go`), and of audits that
+//! are built on it, such as those of ansible-lockdown: they keep the number of the control in a resource's `meta`
+//! (`CIS_ID`), and the benchmark in that of one test.
 //!
-//! `result` is 0 for a success, 1 for a failure, 2 for a skip and 3 for what is unknown; goss says of a skipped test that it was
+//! `result` is 0 for a success, 1 for a failure, 2 for a skip and 3 for what is unknown; goss marks a skipped test as
 //! `successful`, too. A test with an error could not be carried out.
 
 use std::io::BufRead;
@@ -113,13 +114,13 @@ pub(super) fn read(reader: impl BufRead) -> Result<Document, ImportError> {
     Ok(document)
 }
 
-/// Keeps the benchmark and the host that an audit says it is of.
+/// Keeps the benchmark and the host that an audit names.
 fn learn(document: &mut Document, meta: &Meta) -> Result<(), ImportError> {
     let text = |scalar: &Scalar| scalar.0.clone().unwrap_or_default();
     let benchmark = benchmark(&text(&meta.benchmark_type), &text(&meta.benchmark_os), &text(&meta.benchmark_version));
     match (&document.benchmark, benchmark) {
         (Some(known), Some(other)) if *known != other => {
-            return Err(ImportError::OtherBenchmark { wanted: known.to_string(), found: format!("{other} too") });
+            return Err(ImportError::SeveralBenchmarks { benchmarks: format!("{known}, {other}") });
         }
         (None, Some(other)) => {
             document.content = format!("goss audit of {other}");
@@ -153,7 +154,7 @@ fn answer(test: &Test) -> Answer {
     let id = parts.iter().filter(|part| !part.is_empty()).map(String::as_str).collect::<Vec<_>>().join(": ");
     let id = if id.is_empty() { "unnamed".to_owned() } else { clip(id, 500) };
     let named = test.title.as_ref().map(|text| title(&text.0)).filter(|text| !text.is_empty());
-    // YAML makes a number of `1.10`, which loses its end; the title of such a test has it whole.
+    // YAML parses `1.10` as the number 1.1; the title still has the full text.
     let numbers = match test.meta.as_ref().and_then(|meta| meta.cis_id.as_ref()) {
         Some(numbers) if numbers.0.is_empty() => {
             named.as_deref().and_then(number_in).map(str::to_owned).into_iter().collect()
@@ -175,7 +176,7 @@ enum Ended {
     Failure,
     Skip,
     Unknown,
-    /// The file does not say.
+    /// The file has no `result`.
     Absent,
 }
 
@@ -193,7 +194,7 @@ fn verdict(test: &Test) -> Verdict {
     let matched = test.matcher_result.as_ref().and_then(|matched| matched.message.as_ref());
     let texts = [test.summary_line.as_ref(), matched];
     let why = texts.into_iter().flatten().map(|text| line(&text.0)).find(|text| !text.is_empty());
-    let why = why.unwrap_or_else(|| "the file does not say why".to_owned());
+    let why = why.unwrap_or_else(|| "the file gives no reason".to_owned());
     match &test.err {
         Value::Null => {}
         Value::String(error) if error.trim().is_empty() => {}
@@ -205,12 +206,12 @@ fn verdict(test: &Test) -> Verdict {
         (Ended::Failure, ..) => fail(&resource(test), why.clone(), why, ""),
         (Ended::Success, Some(true), _) => Verdict::Pass,
         // As goss 0.4.0 wrote every test (goss-org/goss#840).
-        (Ended::Success, ..) => {
-            Verdict::NotEvaluated("the file contradicts itself: the test ended well, and was not successful".to_owned())
-        }
+        (Ended::Success, ..) => Verdict::NotEvaluated(
+            "the file contradicts itself: `result` is a success, but `successful` is not true".to_owned(),
+        ),
         (Ended::Absent, Some(false), _) => fail(&resource(test), why.clone(), why, ""),
         (Ended::Unknown, ..) => Verdict::NotEvaluated("goss does not know how the test ended".to_owned()),
-        (Ended::Absent, ..) => Verdict::NotEvaluated("the file does not say how the test ended".to_owned()),
+        (Ended::Absent, ..) => Verdict::NotEvaluated("the file does not record how the test ended".to_owned()),
     }
 }
 

@@ -25,7 +25,7 @@ impl Source {
     /// Reads the head of a file.
     ///
     /// # Errors
-    /// When it cannot be read, is empty, is compressed, or is UTF-16 without the mark that says so.
+    /// When it cannot be read, is empty, is compressed, or is UTF-16 without a byte order mark.
     pub fn open(file: impl Read + 'static) -> Result<Self, ImportError> {
         let mut file = file;
         let mut raw = Vec::with_capacity(8);
@@ -90,7 +90,7 @@ fn refuse_archives(head: &[u8]) -> Result<(), ImportError> {
     }
 }
 
-/// Whole megabytes, as messages say them.
+/// Whole mebibytes, for messages.
 pub(super) fn megabytes(bytes: u64) -> String {
     format!("{} MiB", bytes / (1024 * 1024))
 }
@@ -170,7 +170,7 @@ impl<R: Read> Read for ShortStrings<R> {
             if self.inside.is_some_and(|length| length > MAX_PIECE) {
                 return Err(io::Error::new(
                     io::ErrorKind::InvalidData,
-                    format!("a string of it is longer than {}", megabytes(MAX_PIECE as u64)),
+                    format!("a string in it is longer than {}", megabytes(MAX_PIECE as u64)),
                 ));
             }
         }
@@ -193,7 +193,7 @@ mod tests {
         };
         assert_eq!(head_of(units("\u{feff}<a>ä</a>", false)).unwrap(), "<a>ä</a>");
         assert_eq!(head_of(units("\u{feff}<a>ä</a>", true)).unwrap(), "<a>ä</a>");
-        assert_eq!(head_of("\u{feff}<a>ä</a>".into()).unwrap(), "<a>ä</a>", "the mark of UTF-8 goes");
+        assert_eq!(head_of("\u{feff}<a>ä</a>".into()).unwrap(), "<a>ä</a>", "the mark of UTF-8 is dropped");
         let error = head_of(units("<a/>", false)).unwrap_err().to_string();
         assert!(error.contains("UTF-16"), "{error}");
     }

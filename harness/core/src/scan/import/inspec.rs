@@ -1,8 +1,9 @@
-//! Chef InSpec's JSON report (`inspec exec --reporter json`), and MITRE's Heimdall Data Format (HDF), which is the same schema as other
-//! writers fill it: `exec-json.json` of heimdall2's `inspecjs`.
+//! Chef InSpec's JSON report (`inspec exec --reporter json`), and MITRE's Heimdall Data Format (HDF),
+//! the same schema, written by other tools: `exec-json.json` of heimdall2's `inspecjs`.
 //!
 //! Heimdall derives a control's state from its results in this order: an error, a waiver or an impact of 0 (not applicable), no result (an
-//! error), a failure, a pass. A waiver in the file is none of the run, so what failed under one has failed here.
+//! error), a failure, a pass. Waivers in the file are not waivers of the run: what failed under one counts as
+//! failed here.
 
 mod form;
 mod merge;
@@ -18,10 +19,10 @@ use super::json::Text;
 use super::xml::clip;
 use super::{ImportError, json};
 
-/// What InSpec itself is called as a scanner.
+/// The scanner name of InSpec itself.
 pub(super) const INSPEC: &str = "inspec";
 
-/// What is called the scanner of a file in HDF, which does not name the one that it was made of.
+/// The scanner name for an HDF file, which does not name the tool that its data came from.
 pub(super) const HDF: &str = "hdf";
 
 /// Reads an InSpec report, or one in HDF.
@@ -76,9 +77,9 @@ fn not_run(profile: &Profile) -> Vec<(String, String)> {
             return None;
         }
         let why = messages.into_iter().flatten().map(|text| line(&text.0)).find(|text| !text.is_empty());
-        let why = why.unwrap_or_else(|| "the report does not say why".to_owned());
+        let why = why.unwrap_or_else(|| "the report gives no reason".to_owned());
         let name = title(name);
-        Some((name.clone(), format!("InSpec says that the profile {name} was {}: {why}", line(status))))
+        Some((name.clone(), format!("InSpec reports the profile {name} as {}: {why}", line(status))))
     };
     let own = note(&profile.name.0, &profile.status, [&profile.status_message, &profile.skip_message]);
     let others = profile.depends.0.iter().filter_map(|one| {
@@ -122,7 +123,7 @@ fn grade(impact: f64) -> Option<amiproof_model::report::Severity> {
 }
 
 /// How InSpec begins the message of a control that a condition of its profile (`only_if`) kept from being run, as `prepare_checks` of
-/// its `rule.rb` writes it. A test that a profile skips by itself ("ask a person") says something else.
+/// its `rule.rb` writes it. A test that a profile skips by itself ("ask a person") begins differently.
 const NOT_RUN: &str = "Skipped control due to ";
 
 /// A control fails when one of its tests does; with an impact of 0 it does not apply, as Heimdall reads it.
@@ -135,11 +136,11 @@ fn verdict(control: &Control) -> Verdict {
     let errored = checks.iter().find(is_error);
     if errored.is_none() && !checks.is_empty() && checks.iter().all(|check| check.status.0 == "not_applicable") {
         let reason = checks.first().map(&reason).filter(|reason| !reason.is_empty());
-        return Verdict::NotApplicable(reason.unwrap_or_else(|| "the file says that it does not apply".to_owned()));
+        return Verdict::NotApplicable(reason.unwrap_or_else(|| "the file marks it as not applicable".to_owned()));
     }
     if errored.is_none() && control.impact == Some(0.0) {
         let reason = checks.first().map(&reason).filter(|reason| !reason.is_empty());
-        return Verdict::NotApplicable(reason.unwrap_or_else(|| "its impact is none".to_owned()));
+        return Verdict::NotApplicable(reason.unwrap_or_else(|| "its impact is 0".to_owned()));
     }
     let failed = checks.iter().filter(|check| check.status.0 == "failed").take(MAX_FINDINGS);
     let findings: Vec<Finding> = failed
@@ -163,14 +164,14 @@ fn verdict(control: &Control) -> Verdict {
             Some(waiver) => {
                 let why = waiver.justification.as_ref().map(|text| line(&text.0)).filter(|why| !why.is_empty());
                 let why = why.unwrap_or_else(|| "no reason given".to_owned());
-                Verdict::NotEvaluated(format!("InSpec did not run it, because one of its own waivers says so: {why}"))
+                Verdict::NotEvaluated(format!("InSpec did not run it because of one of its own waivers: {why}"))
             }
             None if reason(check).starts_with(NOT_RUN) => {
                 Verdict::NotEvaluated(format!("InSpec did not run it: {}", reason(check)))
             }
             None => Verdict::Manual(format!("skipped by InSpec: {}", reason(check))),
         },
-        // What does not apply beside what passed takes nothing away from it; all of them not applying was told above.
+        // Tests that do not apply do not spoil the ones that passed; the case that none applies is handled above.
         (_, false, None)
             if checks.iter().all(|check| matches!(check.status.0.as_str(), "passed" | "not_applicable")) =>
         {

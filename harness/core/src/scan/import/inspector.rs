@@ -39,7 +39,7 @@ pub(super) fn verdict(statement: &Statement<'_>) -> Verdict {
         "notapplicable" if !statement.reason.is_empty() => {
             Verdict::NotApplicable(format!("Inspector says that it does not apply{why}"))
         }
-        "notapplicable" => Verdict::NotEvaluated("the file says that it does not apply, and not why".to_owned()),
+        "notapplicable" => Verdict::NotEvaluated("the file says that it does not apply, but not why".to_owned()),
         "" => Verdict::NotEvaluated("the file gives no result".to_owned()),
         _ => Verdict::NotEvaluated(format!("the file gives the unknown result '{}'", line(statement.status))),
     }
@@ -51,7 +51,7 @@ fn is_manual(reason: &str) -> bool {
     reason == "manual" || reason.starts_with("manual check") || reason.starts_with("manual review")
 }
 
-/// Which instances and platforms a file is about, and what each instance answers.
+/// Which instances and platforms a file is about, and which results each instance has.
 #[derive(Default)]
 pub(super) struct Scope {
     instances: BTreeMap<String, BTreeSet<String>>,
@@ -59,7 +59,7 @@ pub(super) struct Scope {
 }
 
 impl Scope {
-    /// Notes one row: where it was asked, and the id of its answer.
+    /// Notes one row: where it was evaluated, and the id of its result.
     pub(super) fn add(&mut self, instance: &str, platform: &str, answer: &str) {
         self.instances.entry(instance.trim().to_owned()).or_default().insert(answer.to_owned());
         if !platform.trim().is_empty() {
@@ -69,8 +69,8 @@ impl Scope {
         }
     }
 
-    /// Sets the platform of a document. What one instance answers and another does not has no answer on that one: a scan that broke
-    /// off there must not look as good as the others.
+    /// Sets the platform of a document. A check that has a result on one instance and none on another counts as not
+    /// evaluated: a scan that broke off there must not look as good as the others.
     ///
     /// # Errors
     /// When the file is about several platforms: the same number is another control on each of them.
@@ -81,14 +81,15 @@ impl Scope {
         }
         document.platform = self.platforms.into_values().next().unwrap_or_default();
         for answer in &mut document.answers {
-            // What is about no instance, is asked of none.
+            // Results that name no instance are not expected of every instance.
             if !self.instances.values().any(|answers| answers.contains(&answer.id)) {
                 continue;
             }
             let lacks = self.instances.iter().find(|(_, answers)| !answers.contains(&answer.id));
             let Some((instance, _)) = lacks else { continue };
             let who = if instance.is_empty() { "an instance without a name".to_owned() } else { line(instance) };
-            let verdict = Verdict::NotEvaluated(format!("{who} has no answer, another instance of the file has one"));
+            let verdict =
+                Verdict::NotEvaluated(format!("{who} has no result, but another instance in the file has one"));
             if badness(&verdict) > badness(&answer.verdict) {
                 answer.verdict = verdict;
             }

@@ -60,7 +60,7 @@ enum Column {
     Platform,
 }
 
-/// Where each column stands, and every one that looks like a result.
+/// The position of each column, and every one that looks like a result.
 struct Layout {
     places: BTreeMap<Column, usize>,
     results: Vec<usize>,
@@ -89,7 +89,7 @@ impl Layout {
         self.places.get(&column).and_then(|at| record.get(*at)).unwrap_or_default().trim()
     }
 
-    /// What every column of a result says.
+    /// The texts of every result column.
     fn results<'a>(&self, record: &'a StringRecord) -> Vec<&'a str> {
         self.results.iter().map(|at| record.get(*at).unwrap_or_default().trim()).collect()
     }
@@ -103,7 +103,7 @@ pub(super) fn has_header(head: &str) -> bool {
     separator(head.as_bytes()).is_some()
 }
 
-/// What separates the columns of the header row; nothing where there is no such row.
+/// What separates the columns of the header row; `None` if there is no such row.
 fn separator(head: &[u8]) -> Option<u8> {
     let has_layout = |separator: &u8| {
         let rows = ReaderBuilder::new().delimiter(*separator).has_headers(false).flexible(true).from_reader(head);
@@ -183,7 +183,7 @@ pub(super) fn read(mut reader: impl BufRead) -> Result<Document, ImportError> {
     }
     scope.complete(&mut document)?;
     if nameless > 0 {
-        document.notes.push(format!("{nameless} of its rows name no control and no result, and were passed over"));
+        document.notes.push(format!("rows skipped because they name neither a control nor a result: {nameless}"));
     }
     Ok(document)
 }
@@ -203,7 +203,8 @@ fn header(rows: &mut impl Iterator<Item = csv::Result<StringRecord>>) -> Result<
     Err(first.unwrap_or(ImportError::Empty))
 }
 
-/// What a row answers. One that gives a result without a control's number keeps it under its own name; nothing for headings and sums.
+/// The result of a row. One that gives a result without a control's number keeps it under its own name; `None` for
+/// headings and sums.
 fn answer(layout: &Layout, row: &StringRecord) -> Option<Answer> {
     let name = layout.cell(row, Column::Number);
     let number = number_in(name);
@@ -241,7 +242,7 @@ fn verdict(statement: &Statement<'_>, results: &[&str]) -> Verdict {
         return worst;
     }
     let texts = results.iter().map(|text| format!("'{}'", line(text))).collect::<Vec<_>>().join(" and ");
-    Verdict::NotEvaluated(format!("the columns of the result say {texts}"))
+    Verdict::NotEvaluated(format!("the result columns contradict each other: {texts}"))
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
-//! The JSON of `aws inspector2 get-cis-scan-result-details`, which has the answer of one instance to each check, and of
-//! `list-cis-scan-results-aggregated-by-checks`, which counts the answers of all instances (service model of inspector2,
-//! `CisCheckAggregation`).
+//! The JSON of `aws inspector2 get-cis-scan-result-details`, which has the result of each check on one instance, and of
+//! `list-cis-scan-results-aggregated-by-checks`, which counts the results of all instances (service model of
+//! inspector2, `CisCheckAggregation`).
 
 use std::collections::HashMap;
 use std::io::BufRead;
@@ -40,7 +40,7 @@ struct Detail {
     target_resource_id: Text,
 }
 
-/// The answers of all instances to one check of one scan.
+/// The results of one check of one scan on all instances.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Aggregation {
@@ -56,7 +56,7 @@ struct Aggregation {
     status_counts: Option<Counts>,
 }
 
-/// How many instances answered what.
+/// The numbers of instances by result.
 #[derive(Deserialize)]
 struct Counts {
     #[serde(default)]
@@ -73,7 +73,8 @@ impl Counts {
     }
 }
 
-/// Reads the details of a CIS scan, or its answers by check. Of a single page of several the rest has no answer.
+/// Reads the details of a CIS scan, or its results aggregated by check. If the file is one page of several, the missing
+/// pages count as not evaluated.
 ///
 /// # Errors
 /// As [`super::read`].
@@ -83,7 +84,7 @@ pub(super) fn read(reader: impl BufRead) -> Result<Document, ImportError> {
         (None, None) => {
             return Err(ImportError::NotThis {
                 wanted: "the details of an Inspector CIS scan",
-                found: "JSON without scanResultDetails".to_owned(),
+                found: "JSON without scanResultDetails and checkAggregations".to_owned(),
             });
         }
         (details, aggregations) => (details.unwrap_or_default(), aggregations.unwrap_or_default()),
@@ -116,7 +117,7 @@ pub(super) fn read(reader: impl BufRead) -> Result<Document, ImportError> {
         document.notes.push(reason.to_owned());
         let whole = Answer::new(
             "pages",
-            "the file has all pages of the scan's details",
+            "the file contains all pages of the scan's details",
             Verdict::NotEvaluated(reason.to_owned()),
         );
         document.add(&mut index, whole)?;
@@ -149,7 +150,7 @@ fn named(check: &Text, heading: &str, level: &Text, verdict: Verdict) -> Answer 
     }
 }
 
-/// The most answers that any check of a scan has, by the scan: so many instances there are.
+/// The largest number of results of any check of a scan, by scan: that is the number of instances.
 fn most(aggregations: &[Aggregation]) -> HashMap<String, u64> {
     let mut most: HashMap<String, u64> = HashMap::new();
     for one in aggregations {
@@ -160,7 +161,8 @@ fn most(aggregations: &[Aggregation]) -> HashMap<String, u64> {
     most
 }
 
-/// The answer of all instances to a check: a failure of one is one of all. Which instance it was, the file does not say.
+/// The result of a check on all instances: one failing instance makes the check fail. The file does not name the
+/// instance.
 fn counted(one: &Aggregation, of_scan: u64) -> Answer {
     let heading = one.title.clone().unwrap_or_default().0;
     let verdict = match &one.status_counts {
@@ -172,11 +174,10 @@ fn counted(one: &Aggregation, of_scan: u64) -> Answer {
         Some(Counts { skipped: skipped @ 1.., .. }) => {
             Verdict::NotEvaluated(format!("Inspector skipped it on {skipped} of {of_scan} instances"))
         }
-        Some(counts) if counts.passed == 0 => Verdict::NotEvaluated("no instance has an answer".to_owned()),
-        Some(counts) if counts.all() < of_scan => Verdict::NotEvaluated(format!(
-            "{} of {of_scan} instances have an answer: the others have one to another check",
-            counts.all()
-        )),
+        Some(counts) if counts.passed == 0 => Verdict::NotEvaluated("no instance has a result".to_owned()),
+        Some(counts) if counts.all() < of_scan => {
+            Verdict::NotEvaluated(format!("only {} of {of_scan} instances have a result for this check", counts.all()))
+        }
         Some(_) => Verdict::Pass,
     };
     named(&one.check_id, &heading, &one.level, verdict)

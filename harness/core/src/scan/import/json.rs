@@ -1,4 +1,4 @@
-//! JSON from outside in bounded memory: texts are clipped and lists counted while they are read.
+//! Untrusted JSON in bounded memory: texts are clipped and lists counted while they are read.
 
 use std::fmt;
 use std::io::BufRead;
@@ -22,15 +22,15 @@ const MAX_ENTRIES: usize = 50_000;
 /// Reads a document.
 ///
 /// # Errors
-/// When it is cut off, of another form, or breaks a limit.
+/// When it is cut off, of another structure, or breaks a limit.
 pub(super) fn read<T: DeserializeOwned>(wanted: &'static str, reader: impl BufRead) -> Result<T, ImportError> {
     serde_json::from_reader(ShortStrings::new(reader)).map_err(|error| ImportError::json(wanted, &error))
 }
 
-/// Reads documents one behind the other, such as one per line, and those of lists: all of them, in their order.
+/// Reads consecutive documents, such as one per line, and those of lists: all of them, in their order.
 ///
 /// # Errors
-/// When one is cut off or of another form, something else follows, or there are too many.
+/// When one is cut off or of another structure, something else follows, or there are too many.
 pub(super) fn all<T: DeserializeOwned>(wanted: &'static str, reader: impl BufRead) -> Result<Vec<T>, ImportError> {
     let mut found = Vec::new();
     for part in serde_json::Deserializer::from_reader(ShortStrings::new(reader)).into_iter::<Several<T>>() {
@@ -98,7 +98,7 @@ impl<'de> Deserialize<'de> for Numbers {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Text(pub(super) String);
 
-/// A number or a text; nothing for what is neither.
+/// A number or a text; `None` for anything else.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Scalar(pub(super) Option<String>);
 

@@ -1,7 +1,7 @@
 //! JUnit XML of other tools: Sonobuoy and Hydrophone (Ginkgo), kube-bench, pytest, Maven, GoogleTest, anything that writes `testcase`.
 //!
 //! The self-description of a file counts as much as its tests: the number of tests that a suite's header declares, an error of a suite
-//! outside of all tests, Ginkgo's properties, the status of a test without a child that says how it ended.
+//! outside of all tests, Ginkgo's properties, the status of a test without a child for its outcome.
 
 mod case;
 mod suite;
@@ -107,7 +107,7 @@ pub(super) fn read(reader: impl BufRead) -> Result<Document, ImportError> {
         return Err(ImportError::NoResults { what });
     }
     if sums.flaky > 0 {
-        document.notes.push(format!("{} of its tests passed only when they were tried again", sums.flaky));
+        document.notes.push(format!("{} of its tests passed only on a retry", sums.flaky));
     }
     document.scanner = if sums.of_kube_bench > 0 { "kube-bench".to_owned() } else { scanner(&document.content) };
     Ok(document)

@@ -53,8 +53,8 @@ impl Kind {
         }
     }
 
-    /// Whether it evaluates an operating system, so that its controls are the same as Inspector's.
-    pub(super) fn judges_os(self) -> bool {
+    /// Whether it may evaluate an operating system: its controls are then the same as Inspector's.
+    pub(super) fn may_judge_os(self) -> bool {
         !matches!(self, Self::KubeBench | Self::Sarif | Self::Junit | Self::Ctrf)
     }
 

@@ -87,7 +87,8 @@ fn key(result: &CheckResult) -> (String, String) {
     (result.check.to_string(), result.subject.as_str().to_owned())
 }
 
-/// What reports call the scanner of each file: what the file itself calls it where that is enough, else with the name of the file.
+/// The name of each file's scanner in reports: the file's own name for it if that is enough, else with the name of the
+/// file.
 fn name_scanners(report: &mut Report) {
     let mut files: BTreeMap<(String, String), BTreeSet<ImportedFrom>> = BTreeMap::new();
     let mut of_the_run: BTreeSet<(String, String)> = BTreeSet::new();
@@ -113,7 +114,8 @@ fn name_scanners(report: &mut Report) {
             (false, true) => format!("{}-{}-{}", source.scanner, source.file, source.key),
         }
     };
-    // The names of before all new names are given, so that one file's new name is not taken for another's old one.
+    // Maps old names to new ones, collected before any is applied, so that one file's new name is not taken for
+    // another's old one.
     let mut new: BTreeMap<(String, String, String), String> = BTreeMap::new();
     for scan in &mut report.scans {
         let Some(source) = &scan.source else { continue };
@@ -131,7 +133,7 @@ fn name_scanners(report: &mut Report) {
     }
 }
 
-/// Imported rows stand behind the run's own of the same suite, in the order of their checks, columns and files.
+/// Imported rows follow the run's own of the same suite, in the order of their checks, columns and files.
 fn sort(report: &mut Report) {
     let columns: BTreeMap<String, usize> =
         report.variants.iter().enumerate().map(|(at, variant)| (variant.name.to_string(), at)).collect();

@@ -1,8 +1,9 @@
 //! OCSF, the Open Cybersecurity Schema Framework: compliance findings (class 2003), as a list or as one event per line.
 //!
-//! `compliance.status_id` decides (`objects/compliance.json` of ocsf-schema: 1 pass, 2 warning, 3 fail), with the checks of the finding
-//! (`objects/check.json`), which must agree: a failure anywhere is one. Where there is no number, the caption does, and other words decide
-//! nothing. A finding that was archived or deleted (`status_id` 5 and 6 of the finding itself) is undecided.
+//! `compliance.status_id` decides (`objects/compliance.json` of ocsf-schema: 1 pass, 2 warning, 3 fail), with the
+//! checks of the finding (`objects/check.json`), which must agree: a failure anywhere is one. Without a number the
+//! caption decides; other captions decide nothing. A finding that was archived or deleted (`status_id` 5 and 6 of the
+//! finding itself) is undecided.
 
 use std::io::BufRead;
 
@@ -105,7 +106,7 @@ struct Unmapped {
     subject: Scalar,
 }
 
-/// Reads compliance findings; a file without any is refused, and one with others too says so.
+/// Reads compliance findings; a file without any is rejected. If it also holds other events, a note says so.
 ///
 /// # Errors
 /// As [`super::read`].
@@ -149,7 +150,7 @@ pub(super) fn read(reader: impl BufRead) -> Result<Document, ImportError> {
     if let Some(class) = other {
         let left = all - findings.len();
         let reason =
-            format!("{left} of its {all} events are no compliance findings and were not read ({})", class_name(class));
+            format!("{left} of its {all} events are not compliance findings and were not read ({})", class_name(class));
         document.notes.push(reason.clone());
         let heading = "all events of the file are read";
         document.add(&mut index, Answer::new("events", heading, Verdict::NotEvaluated(reason)))?;
@@ -190,7 +191,7 @@ fn answer(event: &Event) -> Answer {
     let checked = check.and_then(|check| check.uid.0.clone()).unwrap_or_default();
     let named = compliance.map(|compliance| text(&compliance.control)).unwrap_or_default();
     let heading = text(&event.finding_info.title);
-    // The uid of a finding is another for every resource, and often for every run.
+    // A finding's uid differs between resources, and often between runs.
     let ids = [checked, named.clone(), heading.clone(), event.finding_info.uid.0.clone(), "unnamed".to_owned()];
     let id = ids.into_iter().map(|id| clip(id, 500)).find(|id| !id.is_empty()).unwrap_or_default();
     let (benchmark, number) = compliance.map_or((None, None), control);
@@ -243,7 +244,7 @@ fn control(compliance: &Compliance) -> (Option<Benchmark>, Option<String>) {
     }
 }
 
-/// `CIS Amazon Linux 2023 Benchmark v1.0.0` in one vocabulary, or what is in it already.
+/// Turns `CIS Amazon Linux 2023 Benchmark v1.0.0` into amiproof's name; a name in that form stays.
 fn benchmark(name: &str) -> Option<Benchmark> {
     if let Some(known) = name.parse().ok().filter(|known: &Benchmark| known.as_str().starts_with("cis-")) {
         return Some(known);
@@ -263,7 +264,7 @@ fn benchmark(name: &str) -> Option<Benchmark> {
     }
 }
 
-/// What a status says.
+/// The meaning of a status.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Says {
     Pass,
@@ -292,7 +293,7 @@ fn says(id: Option<i64>, caption: Option<&Text>) -> Says {
         Some(2) => Says::Warning,
         Some(3) => Says::Fail,
         Some(0) => Says::Nothing,
-        // "Other": what it is, the caption says; it is neither a pass nor a failure.
+        // "Other": the caption says what it is; it is neither a pass nor a failure.
         Some(99) => match by_word {
             Says::NotApplicable | Says::Manual => by_word,
             Says::Fail => Says::Fail,
@@ -302,7 +303,7 @@ fn says(id: Option<i64>, caption: Option<&Text>) -> Says {
     };
     match (by_number, by_word) {
         (Says::Fail, _) | (_, Says::Fail) => Says::Fail,
-        // A pass whose caption says something else is none.
+        // A pass whose caption contradicts it does not count as one.
         (Says::Pass, Says::Pass | Says::Nothing) => Says::Pass,
         (Says::Pass, other) => other,
         (other, _) => other,
@@ -316,9 +317,11 @@ fn verdict(event: &Event) -> Verdict {
     let details = compliance.status_details.0.first().or(compliance.status_detail.as_ref());
     let details = [details, event.message.as_ref(), event.finding_info.desc.as_ref()];
     let why = details.into_iter().flatten().map(|text| line(&text.0)).find(|text| !text.is_empty());
-    let why = why.unwrap_or_else(|| "the file does not say why".to_owned());
+    let why = why.unwrap_or_else(|| "the file gives no reason".to_owned());
     if matches!(event.status_id, Some(5 | 6)) {
-        return Verdict::NotEvaluated("the finding is archived or deleted, so nobody keeps its state".to_owned());
+        return Verdict::NotEvaluated(
+            "the finding is archived or deleted, so its state is no longer updated".to_owned(),
+        );
     }
     let own = says(compliance.status_id, compliance.status.as_ref());
     let checks: Vec<Says> =
@@ -339,12 +342,12 @@ fn verdict(event: &Event) -> Verdict {
             fail(&line(resource.unwrap_or_default()), format!("{why}{state}"), detail, fix)
         }
         Says::Pass if compliance.checks.0.iter().zip(&checks).any(is_open) => Verdict::NotEvaluated(
-            "the finding passed, and a check of it did not: the file contradicts itself".to_owned(),
+            "the file contradicts itself: the finding passed, but one of its checks did not".to_owned(),
         ),
         Says::Pass => Verdict::Pass,
         Says::NotApplicable => Verdict::NotApplicable(why),
         Says::Manual => Verdict::Manual(why),
-        Says::Warning => Verdict::NotEvaluated(format!("a warning, which is no result: {why}")),
+        Says::Warning => Verdict::NotEvaluated(format!("a warning, which is not a result: {why}")),
         Says::Fail | Says::Nothing => Verdict::NotEvaluated(format!("the file gives no result: {why}")),
         Says::Other => {
             let status = compliance.status.as_ref().map(|status| line(&status.0)).unwrap_or_default();

@@ -1,7 +1,8 @@
-//! amiproof's own rows in the forms of other programs (`report --format sarif`, `hdf`, `ocsf`, `asff`, `ctrf`).
+//! amiproof's own rows in the formats of other programs (`report --format sarif`, `hdf`, `ocsf`, `asff`, `ctrf`).
 //!
-//! Each form keeps the column, the check, the control and the report's own word beside what the format itself says. The format decides what
-//! is red and what is green; the word only tells which of several undecided states it is, as formats have fewer of them.
+//! Each format keeps the column, the check, the control and amiproof's own status of a row beside the status that it
+//! defines itself. The format decides whether a row passed or failed; amiproof's status only selects one of several
+//! undecided states, of which formats have fewer.
 
 use amiproof_model::name::Benchmark;
 use amiproof_model::verdict::Verdict;
@@ -14,10 +15,10 @@ use super::xml::clip;
 /// The name of amiproof as a tool.
 pub(super) const NAME: &str = "amiproof";
 
-/// What is called the subject of a row about a run as a whole, such as an interruption: such a row counts for every column.
+/// The subject of rows about a run as a whole, such as an interruption: such a row counts for every column.
 pub(super) const RUN: &str = "run";
 
-/// One row, as a form keeps it.
+/// One row, as a format keeps it.
 #[derive(Debug)]
 pub(super) struct Own {
     subject: String,
@@ -27,7 +28,7 @@ pub(super) struct Own {
 }
 
 impl Own {
-    /// A row that has a column, a check and a word; nothing where one of them is missing.
+    /// A row that has a column, a check and a status; `None` if one of them is missing.
     pub(super) fn of(subject: &Scalar, check: &Scalar, word: &Scalar, control: &Scalar) -> Option<Self> {
         let text = |scalar: &Scalar| scalar.0.as_deref().filter(|text| !text.is_empty()).map(str::to_owned);
         let control = control.0.as_deref().and_then(|control| {
@@ -37,7 +38,7 @@ impl Own {
         Some(Self { subject: text(subject)?, check: text(check)?, word: text(word)?, control })
     }
 
-    /// The answer of a reader with the row's own names.
+    /// The result of a reader with the row's own names.
     pub(super) fn answer(self, answer: Answer) -> Answer {
         let Self { subject, check, word, control } = self;
         let verdict = refined(&word, answer.verdict);
@@ -49,15 +50,15 @@ impl Own {
     }
 }
 
-/// What the word makes of a verdict: nothing greener than it is.
+/// Refines a verdict by amiproof's own status, never to a pass.
 fn refined(word: &str, verdict: Verdict) -> Verdict {
     let is_fine = matches!(word, "passed" | "flaky");
     match verdict {
         Verdict::Pass if !is_fine => Verdict::NotEvaluated(format!(
-            "the file contradicts itself: its state is a pass, and its own word is '{}'",
+            "the file contradicts itself: its state is a pass, but amiproof's own status in it is '{}'",
             super::document::line(word)
         )),
-        // A failure where nothing is required. Without evidence it is undecided, and its format says so.
+        // A failure where nothing is required. Without evidence it is undecided, in its format, too.
         Verdict::NotApplicable(why) if word == "informational" => Verdict::NotApplicable(why),
         Verdict::NotApplicable(why) | Verdict::Manual(why) | Verdict::NotEvaluated(why) => match word {
             "not applicable" => Verdict::NotApplicable(why),

@@ -78,7 +78,7 @@ pub(super) fn rows(kind: Kind, document: Document, target: &Target) -> Result<Im
         scanner_version: document.version.clone(),
         benchmark,
         level: target.level.or(document.level),
-        // What a file happens to hold says nothing about how much there is.
+        // What a file happens to contain does not tell how much was expected.
         expected: None,
         source: source.clone(),
         note: note.clone(),
@@ -88,8 +88,8 @@ pub(super) fn rows(kind: Kind, document: Document, target: &Target) -> Result<Im
     Ok(Import { subject: Some(target.subject.clone()), source, scans, rows, when: document.when })
 }
 
-/// The answers about the column that a file of amiproof's own is imported for, with those about its run as a whole; of any other file all
-/// of them.
+/// For a file that amiproof wrote: the results of the column that it is imported for, and those of its run as a whole.
+/// For any other file: all results.
 ///
 /// # Errors
 /// When it is about other columns only.
@@ -121,10 +121,10 @@ fn of_subject(mut document: Document, target: &Target) -> Result<Document, Impor
 fn joined_suite(kind: Kind, document: &Document, benchmark: Option<&Benchmark>) -> Option<&'static str> {
     let is_of_kubernetes = |benchmark: &Benchmark| matches!(benchmark.family(), "cis-eks" | "cis-kubernetes");
     match kind {
-        // Forms that hold benchmarks of any kind.
+        // Formats that hold benchmarks of any kind.
         Kind::Hdf | Kind::Ocsf | Kind::Asff if benchmark.is_some_and(is_of_kubernetes) => Some(kube_bench::SCANNER),
         Kind::Junit if document.scanner == kube_bench::SCANNER => Some(kube_bench::SCANNER),
-        kind if kind.judges_os() => Some(OS_SUITE),
+        kind if kind.may_judge_os() => Some(OS_SUITE),
         _ => None,
     }
 }
@@ -144,8 +144,8 @@ fn benchmark(kind: Kind, document: &Document, target: &Target) -> Result<Option<
             None => Ok(document.benchmark.clone().or_else(|| wanted.cloned())),
         };
     }
-    // Inspector names the platform, and which version of its benchmark it judges by only in its guide. One that nobody knows is not the
-    // variant's: its controls have the same numbers, and would answer the variant's benchmark.
+    // Inspector's file names the platform; only its guide says which benchmark version it uses. An unknown platform is
+    // not the variant's: its controls have the same numbers, and would count as results of the variant's benchmark.
     let platform = of_inspector(&document.platform);
     let is_foreign = platform.is_none() && !document.platform.is_empty();
     let fits = |one: &Benchmark| platform.as_ref().is_none_or(|platform| platform.family() == one.family());
@@ -183,7 +183,7 @@ fn row(
         lines.push(format!("identifiers: {}", answer.identifiers.join(", ")));
     }
     if answer.times > 1 {
-        lines.push(format!("answered {} times in this file: the worst answer counts", answer.times));
+        lines.push(format!("listed {} times in this file: the worst result counts", answer.times));
     }
     lines.extend(facts.lines.iter().cloned());
     let verdict = match answer.verdict.clone() {
@@ -230,7 +230,7 @@ fn facts(document: &Document, target: &Target) -> Facts {
     Facts { lines, copy: target.copy.clone() }
 }
 
-/// Instances under the names of the variant's nodes; those of another run as nodes in the order in which the file has them.
+/// Instances under the names of the variant's nodes; those of another run as nodes in the order of the file.
 fn resources(document: &Document, nodes: &[NodeRecord]) -> BTreeMap<String, String> {
     let instances = document.answers.iter().flat_map(|answer| match &answer.verdict {
         Verdict::Fail(findings) => findings.as_slice(),
@@ -256,11 +256,11 @@ fn note(document: &Document) -> String {
         parts.push(format!("profile {}", document.profile));
     }
     if document.left_out > 0 {
-        parts.push(format!("{} of the file's rules were not selected", document.left_out));
+        parts.push(format!("not selected: {} of the file's rules or tests", document.left_out));
     }
     let doubled = document.answers.iter().filter(|answer| answer.times > 1).count();
     if doubled > 0 {
-        parts.push(format!("{doubled} rules are answered more than once: the worst answer counts"));
+        parts.push(format!("{doubled} of the file's rules with several results: the worst counts"));
     }
     parts.extend(document.notes.iter().cloned());
     parts.join("; ")

@@ -32,7 +32,7 @@ pub(super) fn read(reader: impl BufRead) -> Result<Document, ImportError> {
         one_run(run, &mut document, &mut index)?;
     }
     if log.inline_external_properties.0.iter().any(|external| !external.results.0.is_empty()) {
-        let reason = "results of its runs stand in inlineExternalProperties, which are not read";
+        let reason = "results of its runs are in inlineExternalProperties, which are not read";
         document.notes.push(reason.to_owned());
         let heading = "all results of the file are read";
         document.add(&mut index, Answer::new("external", heading, Verdict::NotEvaluated(reason.to_owned())))?;
@@ -48,7 +48,7 @@ fn one_run(run: Run, document: &mut Document, index: &mut Index) -> Result<(), I
         document.version =
             driver.version.as_ref().or(driver.semantic_version.as_ref()).map(|it| clip(it.0.clone(), 40));
     } else if document.scanner != name {
-        document.notes.push(format!("the file holds runs of {} too", line(&driver.name.0)));
+        document.notes.push(format!("the file also holds runs of {}", line(&driver.name.0)));
     }
     let mut broken = None;
     for invocation in &run.invocations.0 {
@@ -65,10 +65,11 @@ fn one_run(run: Run, document: &mut Document, index: &mut Index) -> Result<(), I
         }
     }
     if run.external_property_file_references.is_some_and(|external| !external.results.0.is_empty()) {
-        broken = broken.or(Some("its results stand in other files, which are not read"));
+        broken = broken.or(Some("its results are in other files, which are not read"));
     }
     if run.results.is_none() {
-        // Absent and `null` say that the tool did not look for results (3.14.23); that is something else than none.
+        // Absent and `null` mean that the tool did not look for results (3.14.23), which is not the same as an empty
+        // list.
         broken = broken.or(Some("the run has no list of results: the tool did not look for any"));
     }
     let rules = Rules::of(&driver, &extensions.0);
@@ -101,7 +102,7 @@ fn one_run(run: Run, document: &mut Document, index: &mut Index) -> Result<(), I
     }
     let verdict = match broken {
         Some(reason) => Verdict::NotEvaluated(reason.to_owned()),
-        // An empty list says that the tool looked and found nothing.
+        // An empty list means that the tool looked and found nothing.
         None if counted == 0 => Verdict::Pass,
         None => return Ok(()),
     };
@@ -142,13 +143,13 @@ fn score(text: &str) -> Option<amiproof_model::report::Severity> {
 /// What a result means by its kind (3.27.9); one without a kind is a failure.
 fn verdict(result: &SarifResult, help: String) -> Verdict {
     let message = result.message.as_ref().and_then(|message| message.text.clone()).unwrap_or_default().0;
-    let summary = if message.is_empty() { "the file does not say what".to_owned() } else { line(&message) };
+    let summary = if message.is_empty() { "the file gives no message".to_owned() } else { line(&message) };
     match result.kind.as_ref().map(|kind| kind.0.as_str()) {
         Some("pass") => Verdict::Pass,
         Some("notApplicable") => Verdict::NotApplicable(summary),
         Some("informational") => Verdict::NotApplicable(format!("for information only: {summary}")),
         Some("review") => Verdict::Manual(summary),
-        // The tool had not enough to decide.
+        // The tool did not have enough information to decide.
         Some("open") => Verdict::NotEvaluated(summary),
         None | Some("fail") => {
             let uri = result

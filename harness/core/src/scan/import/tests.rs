@@ -42,7 +42,7 @@ fn xccdf(results: &str) -> String {
     format!("<TestResult end-time='2026-11-28T10:00:00'><target>n</target>{results}</TestResult>")
 }
 
-/// Each kind has a way to say that something was not looked at; none of them is an answer.
+/// Each kind can record that something was not looked at; that is never a result.
 #[test]
 fn what_no_program_looked_at_is_an_answer_in_no_kind() {
     let rule = |word: &str| xccdf(&format!("<rule-result idref='r'><result>{word}</result></rule-result>"));
@@ -282,9 +282,10 @@ proptest! {
         let failed = once.results.iter().filter(|result| matches!(result.outcome, Outcome::Fail { .. }) && result.scanner.is_some());
         prop_assert_eq!(failed.count(), imports.iter().filter(|(good, _)| !good).count());
     }
-    /// A file that ends anywhere, or of which any byte is another, is refused or has no pass that the whole file has not.
+    /// A file that is cut anywhere, or has any one byte changed, is rejected or yields no pass that the intact file
+    /// lacks.
     #[test]
-    fn a_damaged_file_has_no_pass_that_the_whole_one_has_not(
+    fn a_damaged_file_has_no_pass_that_the_intact_one_lacks(
         kind in proptest::sample::select(vec![
             Kind::InspectorJson, Kind::Hdf, Kind::Ocsf, Kind::Asff, Kind::Ctrf, Kind::Goss,
         ]),

@@ -108,7 +108,7 @@ fn read_test<R: BufRead>(xml: &mut Xml<R>, mut test: Test) -> Result<Test, Impor
                     xml.skip()?;
                 }
                 b"target" => test.target = xml.text()?,
-                // Facts are inside of it; its own name says nothing.
+                // Facts are inside of it; its own name means nothing.
                 b"target-facts" => {}
                 b"fact" => {
                     let name = tag.attribute("name").unwrap_or_default();

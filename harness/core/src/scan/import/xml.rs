@@ -116,7 +116,7 @@ impl<R: BufRead> Xml<R> {
                 Token::Other
             }
             Event::Comment(_) | Event::PI(_) | Event::Empty(_) => Token::Other,
-            Event::Eof if self.depth > 0 => return Err(ImportError::CutOff { at }),
+            Event::Eof if self.depth > 0 => return Err(ImportError::CutOff { at: format!("byte {at}") }),
             Event::Eof if !self.begun => {
                 return Err(ImportError::Malformed { at, reason: "there is no element in it".to_owned() });
             }
@@ -203,7 +203,7 @@ fn broken(error: &quick_xml::Error, at: u64, spent: bool) -> ImportError {
             ImportError::TooLarge { what: format!("a text or tag at byte {at}"), most: megabytes(MAX_PIECE as u64) }
         }
         quick_xml::Error::Io(error) => ImportError::Read(error.to_string()),
-        quick_xml::Error::Syntax(_) => ImportError::CutOff { at },
+        quick_xml::Error::Syntax(_) => ImportError::CutOff { at: format!("byte {at}") },
         other => ImportError::Malformed { at, reason: other.to_string() },
     }
 }

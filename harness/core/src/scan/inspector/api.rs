@@ -67,7 +67,7 @@ fn targets_tag(configuration: &CisScanConfiguration, key: &str, value: &str) -> 
 }
 
 /// The names of other configurations that match instances with these tags: two at once end with zero checks. Those that scan once
-/// and are over do not matter, but cannot be told from the list.
+/// and are over do not matter, but the list does not show which those are.
 pub(super) async fn rivals(
     clients: &Clients,
     own: &str,

@@ -222,7 +222,7 @@ fn decide(nodes: &[NodeScan], of_nodes: &BTreeMap<u32, Vec<&Detail>>) -> Decisio
             ),
             (Some(_), "PASSED") => {}
             (Some(_), "SKIPPED") => manual.push(format!("{name}: manual, according to Inspector {reason}")),
-            (Some(_), other) => open.push(format!("{name}: Inspector says {other}, which this build does not know")),
+            (Some(_), other) => open.push(format!("{name}: Inspector reports {other}, which this build does not know")),
             (None, _) => open.push(match &node.not_scanned {
                 Some(why) => format!("{name} was not scanned: {why}"),
                 None => format!("{name} has no result for it"),

@@ -14,15 +14,15 @@ use crate::scan::evidence_path;
 /// The polling interval for the report.
 const POLL: Duration = Duration::from_secs(10);
 /// Deadline for creating it.
-const PRODUCTION: Duration = Duration::from_secs(5 * 60);
+const REPORT_DEADLINE: Duration = Duration::from_secs(5 * 60);
 /// A report of 50 instances with 300 controls each is below 20 MB.
 const LARGEST: u64 = 64 * 1024 * 1024;
-/// For the download, from the first byte to the last; and the least of it where time is made to run faster.
+/// Deadline for the whole download, and the shortest one when time is scaled.
 const DOWNLOAD: Duration = Duration::from_secs(120);
 const SHORTEST_DOWNLOAD: Duration = Duration::from_secs(5);
 
 /// Keeps both formats below `folder`, fetched concurrently: at most seven minutes for making and fetching them. A report that is not
-/// available says so in its evidence; results stand without it.
+/// available says so in its evidence; results are valid without it.
 pub(super) async fn keep(clients: &Clients, scan_arn: &str, folder: &Utf8Path) -> Vec<Evidence> {
     let forms = [(CisReportFormat::Csv, "inspector-report.csv"), (CisReportFormat::Pdf, "inspector-report.pdf")];
     let kept = forms.map(|(format, name)| async move {
@@ -41,17 +41,17 @@ pub(super) async fn keep(clients: &Clients, scan_arn: &str, folder: &Utf8Path) -
 
 async fn one(clients: &Clients, scan_arn: &str, format: CisReportFormat, path: &Utf8Path) -> Result<u64, String> {
     // At least a few polls: scaled time does not make this machine faster.
-    let until = Instant::now() + amiproof_time::scaled(PRODUCTION).max(SHORTEST_DOWNLOAD);
+    let until = Instant::now() + amiproof_time::scaled(REPORT_DEADLINE).max(SHORTEST_DOWNLOAD);
     let url = loop {
         match ask(clients, scan_arn, format.clone()).await.map_err(|error| error.to_string())? {
             (Some(CisReportStatus::Succeeded), Some(url)) => break url,
             (Some(CisReportStatus::InProgress), _) if Instant::now() < until => clients.pause(POLL).await,
             (Some(CisReportStatus::InProgress), _) => {
-                return Err(format!("Inspector did not make it within {}s", PRODUCTION.as_secs()));
+                return Err(format!("Inspector did not create the report within {}s", REPORT_DEADLINE.as_secs()));
             }
             (status, _) => {
-                let status = status.as_ref().map_or("without a status", CisReportStatus::as_str);
-                return Err(format!("GetCisScanReport ended {status}"));
+                let status = status.map_or("no status".to_owned(), |status| format!("status {}", status.as_str()));
+                return Err(format!("GetCisScanReport returned {status}"));
             }
         }
     };

@@ -165,7 +165,8 @@ async fn read(
     let benchmark = judged_by(request.variant.family, platform.unwrap_or_default())?;
     let mut rows = assess_rows(&benchmark, nodes, &details)?;
     let Some(first) = rows.first_mut() else {
-        let reason = "Inspector says that it ran checks, but has no result for any of the variant's nodes".to_owned();
+        let reason =
+            "Inspector reports that it ran checks, but has no result for any of the variant's nodes".to_owned();
         return Ok(Ended::NotEvaluated(reason, vec![proof]));
     };
     first.decision.evidence.push(proof);

@@ -28,13 +28,13 @@ pub fn merge(of_nodes: Vec<(String, Vec<ScanRow>)>) -> Vec<ScanRow> {
     order.into_iter().filter_map(|id| one(by_check.remove(&id)?)).collect()
 }
 
-/// Gives every run a row for each control that another one has and it lacks: what it did not say is not an answer.
+/// Gives every run a row for each control that another one has and it lacks: without a result it is not evaluated.
 pub fn complete(of_runs: &mut [(String, Vec<ScanRow>)]) {
     let all: Vec<ScanRow> = of_runs.iter().flat_map(|(_, rows)| rows.iter().cloned()).collect();
     for (run, rows) in of_runs {
         let mut known: BTreeSet<String> = rows.iter().map(|row| row.check.to_string()).collect();
         for row in all.iter().filter(|row| known.insert(row.check.to_string())) {
-            let verdict = Verdict::NotEvaluated(format!("{run} has no answer, and others in the file have one"));
+            let verdict = Verdict::NotEvaluated(format!("{run} has no result, but others in the file have one"));
             rows.push(ScanRow { decision: verdict.into(), ..row.clone() });
         }
     }

@@ -134,7 +134,7 @@ fn answer(context: &Context, choice: &Choice, rows: Vec<ScanRow>) -> ScanAnswer 
     ScanAnswer { scans: vec![record], rows }
 }
 
-/// Keeps the whole output beside the report; the rows stand without it.
+/// Keeps the whole output beside the report; the rows are valid without it.
 async fn keep(context: &Context, scope: Scope, node: &NodeRecord, seen: &assess::RawOutput) {
     let Some(log) = &seen.log else { return };
     let name = match scope {

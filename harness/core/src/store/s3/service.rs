@@ -58,7 +58,7 @@ impl Service {
             while let Some(piece) = answer.chunk().await.map_err(broken)? {
                 bytes.extend_from_slice(&piece);
                 if bytes.len() as u64 > bounded::REPORT {
-                    return Err(failed(Class::Request, "the answer is larger than a report may be".to_owned()));
+                    return Err(failed(Class::Request, "the response is larger than the limit for reports".to_owned()));
                 }
             }
             Ok((status, headers, Bytes::from(bytes)))

@@ -30,7 +30,7 @@ pub(super) async fn feature(context: &Context, feature: NodeFeature) -> Result<O
         let node = api.get(&record.name).await.doing(format!("reading node {}", record.name))?;
         if !has(&node, feature) {
             return Ok(Some(format!(
-                "node {} does not say that its container runtime can do {}",
+                "node {} does not report that its container runtime supports {}",
                 record.name,
                 words_of(feature)
             )));

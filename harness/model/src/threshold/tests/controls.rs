@@ -62,7 +62,7 @@ fn a_control_that_several_scanners_judge_counts_once_and_by_its_worst_answer() {
     let limits = Threshold { pass: Some("60%".parse().unwrap()), ..threshold() };
     let own = || vec![answer("1.1", "inspector", None, Outcome::Pass), answer("1.2", "inspector", None, fail())];
     let with = |more: Vec<CheckResult>| own().into_iter().chain(more).collect::<Vec<_>>();
-    let expected = "failed: 1 of 2 decided controls passed, at least 60% must";
+    let expected = "failed: 1 of 2 decided controls passed; the threshold requires at least 60%";
     for (results, wanted) in [
         (own(), expected),
         (
@@ -70,10 +70,13 @@ fn a_control_that_several_scanners_judge_counts_once_and_by_its_worst_answer() {
             expected,
         ),
         (with(vec![answer("1.2", "other", None, Outcome::Pass)]), expected),
-        (with(vec![answer("1.1", "other", None, fail())]), "failed: 0 of 2 decided controls passed, at least 60% must"),
+        (
+            with(vec![answer("1.1", "other", None, fail())]),
+            "failed: 0 of 2 decided controls passed; the threshold requires at least 60%",
+        ),
         (
             with(vec![answer("1.1", "other", None, silent())]),
-            "failed: 0 of 1 decided controls passed, at least 60% must",
+            "failed: 0 of 1 decided controls passed; the threshold requires at least 60%",
         ),
     ] {
         let mut report = report(results);

@@ -12,10 +12,14 @@ fn failures_within_a_threshold_are_tolerated_and_beyond_it_the_row_fails() {
     };
     for (threshold, sentence, control) in [
         (pass("66%"), "passed: ", "tolerated"),
-        (pass("67%"), "failed: 2 of 3 decided controls passed, at least 67% must", "failed"),
+        (pass("67%"), "failed: 2 of 3 decided controls passed; the threshold requires at least 67%", "failed"),
         (Threshold { failures: Some(1), ..threshold() }, "passed: ", "tolerated"),
-        (Threshold { failures: Some(0), ..threshold() }, "failed: 1 controls failed, at most 0 may", "failed"),
-        (severity(0), "failed: 1 controls of severity high failed, at most 0 may", "failed"),
+        (
+            Threshold { failures: Some(0), ..threshold() },
+            "failed: 1 control failed; the threshold tolerates 0",
+            "failed",
+        ),
+        (severity(0), "failed: 1 control of severity high failed; the threshold tolerates 0", "failed"),
         (severity(1), "passed: ", "tolerated"),
         (Threshold { severities: [(Severity::Critical, 0)].into(), ..threshold() }, "passed: ", "failed"),
         (Threshold { variants: vec!["other".parse().unwrap()], ..pass("66%") }, "no row", "failed"),

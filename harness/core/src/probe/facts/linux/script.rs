@@ -37,7 +37,7 @@ pub(in crate::probe::facts) fn common() -> String {
     add("lockdown", "cat /sys/kernel/security/lockdown 2> /dev/null");
     add("routes", "cut -f 1,2 /proc/net/route 2> /dev/null");
     add("sysctl", &sysctl::command());
-    // That a kernel has none is said by a kernel that shows what it has, not by a program that does not run.
+    // Only a kernel that lists what it has shows that it has none; a program that does not run shows nothing.
     add(
         "selinux",
         "getenforce 2> /dev/null || cat /sys/fs/selinux/enforce 2> /dev/null || if [ -e /sys/kernel ]; then echo Disabled; fi",

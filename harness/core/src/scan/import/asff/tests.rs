@@ -118,7 +118,7 @@ fn what_is_cut_empty_or_foreign_is_refused() {
     for (text, part) in [
         ("[]", "contains no finding"),
         (r#"{"Findings":[]}"#, "contains no finding"),
-        (r#"[{"Title":"x"}]"#, "is not findings in the ASFF"),
+        (r#"[{"Title":"x"}]"#, "is not a list of ASFF findings"),
         ("[1]", "is not ASFF JSON"),
     ] {
         let error = read(text.as_bytes()).unwrap_err().to_string();

@@ -68,7 +68,7 @@ pub(super) struct Tags {
     cis_rid: Numbers,
     #[serde(default)]
     cis: Numbers,
-    /// What amiproof says of its own rows. Other profiles mean something else by some of these names.
+    /// What amiproof records of its own rows. Other profiles use some of these names for something else.
     #[serde(default)]
     check: Scalar,
     #[serde(default)]

@@ -1,4 +1,5 @@
-//! Profiles that take others in: InSpec lists each with all of its controls, and the results stand only where the tests are.
+//! Profiles that include others: InSpec lists each with all of its controls, and the results are only where the tests
+//! are.
 
 use std::collections::HashMap;
 
@@ -18,12 +19,12 @@ pub(super) fn merged(profiles: Vec<Profile>) -> Vec<Control> {
     // Outermost first; within a profile in the order of the report.
     order.sort_by_key(|(root, depth, at, _)| (*root, *depth, *at));
     let mut places: HashMap<(usize, String), usize> = HashMap::new();
-    // With each control, which profile it is from: one that a profile lists twice is answered twice.
+    // Each control with its profile: one that a profile lists twice stays two rows.
     let mut controls: Vec<(usize, Control)> = Vec::new();
     for (root, _, at, control) in order {
         let key = (root, control.id.0.clone());
         match places.get(&key).and_then(|place| controls.get_mut(*place)) {
-            // One that has results of its own wraps nothing: both count, the worse one wins.
+            // One that has results of its own wraps nothing: both count, and the worse one wins.
             Some((from, known)) if *from != at && known.results.0.is_empty() => join(known, control),
             _ => {
                 places.entry(key).or_insert(controls.len());
@@ -46,7 +47,7 @@ fn join(outer: &mut Control, inner: Control) {
     outer.waiver_data = outer.waiver_data.take().or(inner.waiver_data);
 }
 
-/// For each profile the outermost one that takes it in, and how deep it lies.
+/// For each profile the outermost one that includes it, and how deep it is nested.
 fn roots(profiles: &[Profile]) -> Vec<(usize, usize)> {
     let parent = |at: usize| {
         let profile = &profiles[at];
@@ -55,7 +56,7 @@ fn roots(profiles: &[Profile]) -> Vec<(usize, usize)> {
             Some(name) => other.name == *name,
             None => other.depends.0.iter().any(|one| one.name.as_ref() == Some(&profile.name)),
         };
-        // Reports of before InSpec 4 name no parent, and a wrapper may know what it wraps by another name.
+        // Reports older than InSpec 4 name no parent, and a wrapper may know what it wraps by another name.
         let wrappers: Vec<usize> = (0..profiles.len()).filter(|at| !profiles[*at].depends.0.is_empty()).collect();
         let only = match (named, wrappers.as_slice()) {
             (None, [only]) if profile.depends.0.is_empty() => Some(*only),
@@ -66,7 +67,7 @@ fn roots(profiles: &[Profile]) -> Vec<(usize, usize)> {
     (0..profiles.len())
         .map(|start| {
             let (mut at, mut depth) = (start, 0);
-            // A profile cannot lie deeper than there are profiles; a file that says so has a cycle.
+            // A profile cannot be nested deeper than there are profiles; if the file claims so, it has a cycle.
             while let Some(above) = parent(at).filter(|_| depth < profiles.len()) {
                 (at, depth) = (above, depth + 1);
             }

@@ -77,7 +77,7 @@ fn only_what_is_for_a_human_is_manual() {
     }
 }
 
-/// A check that so many instances of a scan passed, failed and were skipped on.
+/// A check with the numbers of instances that passed, failed and were skipped.
 fn aggregated(scan: &str, id: &str, [passed, failed, skipped]: [u32; 3]) -> String {
     format!(
         r#"{{"scanArn":"{scan}","checkId":"{id}","title":"t","level":"LEVEL_1","platform":"AMAZON_LINUX_2023","statusCounts":{{"passed":{passed},"failed":{failed},"skipped":{skipped}}}}}"#

@@ -157,7 +157,7 @@ impl Case {
     }
 
     /// Its outcome. An `error` is a test that could not be carried out, which says nothing about the machine; nor does one that was
-    /// skipped, unless it says why it does not apply.
+    /// skipped, unless it gives the reason why it does not apply.
     pub(super) fn outcome(&self, ginkgo: bool) -> Outcome {
         if let Some(control) = &self.kube_bench {
             let heading = if control.title.is_empty() { &self.name } else { &control.title };
@@ -174,7 +174,7 @@ impl Case {
             None => return Outcome::LeftOut,
         };
         let name = if self.name.is_empty() { "unnamed" } else { &self.name };
-        // Ginkgo repeats the suite in every classname; where it says nothing more, the name alone is the id.
+        // Ginkgo repeats the suite in every classname; where it adds nothing, the name alone is the id.
         let id = if self.class.is_empty() || name.starts_with(&self.class) {
             name.to_owned()
         } else {
@@ -208,7 +208,7 @@ impl Case {
         let reason_of = |(message, text): (&str, &str)| match (line(message), line(text)) {
             (message, _) if !message.is_empty() => message,
             (_, text) if !text.is_empty() => text,
-            _ => "the file does not say why".to_owned(),
+            _ => "the file gives no reason".to_owned(),
         };
         let word = |wanted: fn(&TestStatus) -> bool| self.words.iter().find(|word| wanted(&meaning(word)));
         let by_word = |what: &str, word: &String| format!("{what}: its status is '{}'", line(word));
@@ -217,11 +217,11 @@ impl Case {
             (None, Some(error), _) => Verdict::NotEvaluated(format!("the test errored: {}", reason_of(error))),
             (None, None, skipped) => {
                 if let Some(word) = word(|word| matches!(word, TestStatus::Failed)) {
-                    fail("test", by_word("the file does not say why", word), "", "")
+                    fail("test", by_word("the file gives no reason", word), "", "")
                 } else if let Some(word) = word(|word| matches!(word, TestStatus::Errored)) {
                     Verdict::NotEvaluated(by_word("the test errored", word))
                 } else if let Some(open) = open {
-                    Verdict::NotEvaluated(format!("it had no answer there: {}", reason_of(open)))
+                    Verdict::NotEvaluated(format!("amiproof had no result for it: {}", reason_of(open)))
                 } else if let Some(manual) = manual {
                     Verdict::Manual(reason_of(manual))
                 } else if let Some((reason, _)) = skipped {
@@ -229,7 +229,7 @@ impl Case {
                 } else if let Some(word) = word(|word| matches!(word, TestStatus::Skipped)) {
                     Verdict::NotEvaluated(by_word("the test was not run", word))
                 } else if let Some(word) = word(|word| matches!(word, TestStatus::Unknown)) {
-                    Verdict::NotEvaluated(by_word("the file does not say how the test ended", word))
+                    Verdict::NotEvaluated(by_word("the outcome of the test is unknown", word))
                 } else {
                     Verdict::Pass
                 }
@@ -237,21 +237,22 @@ impl Case {
         })
     }
 
-    /// A test that was skipped; nothing where Ginkgo only left it out. Ginkgo says `skipped - reason` for the one and `skipped` for the
-    /// other, of which it writes thousands.
+    /// A test that was skipped; `None` if Ginkgo only left it out. Ginkgo writes `skipped - reason` for the former and
+    /// `skipped` for the latter, of which there are thousands.
     fn skipped(&self, message: &str, ginkgo: bool) -> Option<Verdict> {
         let reason = message.trim();
         let reason = reason.strip_prefix("skipped - ").unwrap_or(reason).trim();
         let is_bare = reason.is_empty() || reason == "skipped";
         let lower = reason.to_ascii_lowercase();
-        // A word for how it ended is no reason why it does not apply.
+        // A word for its outcome is not a reason why it does not apply.
         let is_status = lower == "unconditional skip" || !matches!(meaning(&lower), TestStatus::Unknown);
         match is_bare {
-            false if is_status => {
-                Some(Verdict::NotEvaluated(format!("the test was not run, and the file says only '{}'", line(reason))))
-            }
+            false if is_status => Some(Verdict::NotEvaluated(format!(
+                "the test was not run, and the file gives only '{}' as the reason",
+                line(reason)
+            ))),
             true if ginkgo => None,
-            true => Some(Verdict::NotEvaluated("the test was skipped, and the file does not say why".to_owned())),
+            true => Some(Verdict::NotEvaluated("the test was skipped, and the file gives no reason".to_owned())),
             false => Some(Verdict::NotApplicable(line(reason))),
         }
     }

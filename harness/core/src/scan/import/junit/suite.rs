@@ -69,12 +69,12 @@ impl Suite {
         let count = |name: &str| tag.attribute(name).and_then(|text| text.trim().parse::<usize>().ok()).unwrap_or(0);
         let name = tag.attribute("name").unwrap_or_default();
         Self {
-            // Elsewhere a test that is only called skipped is one without an answer.
+            // Suites of Ginkgo list tests that a filter left out; in other files a bare `skipped` means not evaluated.
             ginkgo: name == "Kubernetes e2e suite",
             promised: Count {
                 tests: count("tests"),
                 bad: count("failures").saturating_add(count("errors")),
-                // Ginkgo and GoogleTest count what is disabled beside what is skipped, others write either.
+                // Ginkgo and GoogleTest count disabled tests in addition to skipped ones; others write one of the two.
                 skipped: count("skipped").max(count("skips")).saturating_add(count("disabled")),
             },
             name,
@@ -99,19 +99,19 @@ impl Suite {
 
     /// Keeps a `failure`, `error` or `skipped` that belongs to no test.
     pub(super) fn end(&mut self, kind: &[u8], message: String, text: String) {
-        let message_text = [line(&message), line(&text)].into_iter().find(|message_text| !message_text.is_empty());
-        let message_text = message_text.unwrap_or_else(|| "the file does not say why".to_owned());
+        let why = [line(&message), line(&text)].into_iter().find(|why| !why.is_empty());
+        let why = why.unwrap_or_else(|| "the file gives no reason".to_owned());
         match kind {
-            b"failure" => self.failures.push((message_text, text)),
-            b"error" => self.errors.push(message_text),
-            _ => self.skipped = Some(message_text),
+            b"failure" => self.failures.push((why, text)),
+            b"error" => self.errors.push(why),
+            _ => self.skipped = Some(why),
         }
     }
 
     /// Counts the outcome of a nested suite.
-    pub(super) fn add(&mut self, totals_of: &Totals) {
-        self.inner.held = self.inner.held.plus(totals_of.held);
-        self.inner.missing = self.inner.missing.plus(totals_of.missing);
+    pub(super) fn add(&mut self, totals: &Totals) {
+        self.inner.held = self.inner.held.plus(totals.held);
+        self.inner.missing = self.inner.missing.plus(totals.missing);
     }
 
     /// Adds its results to the document, and one about the suite itself if it does not contain what it declares.
@@ -124,9 +124,9 @@ impl Suite {
         };
         let held = own.plus(self.inner.held);
         let missing = self.promised.less(held);
-        // What a suite within it lacks was said there.
-        let unsaid = missing.less(self.inner.missing);
-        let mut reasons = self.reasons(unsaid, held, own.bad > 0);
+        // What a nested suite lacks was reported there.
+        let unreported = missing.less(self.inner.missing);
+        let mut reasons = self.reasons(unreported, held, own.bad > 0);
         let mut left_out = 0;
         for case in &self.cases {
             match case.outcome(self.ginkgo) {
@@ -151,14 +151,12 @@ impl Suite {
                 Answer::new(format!("suite.{name}"), format!("the suite {} completed", title(name)), verdict),
             )?;
         }
-        if let Some((message_text, text)) = self.failures.first() {
-            let verdict = fail("suite", message_text.clone(), text.clone(), "");
-            document.add(
-                index,
-                Answer::new(format!("suite-itself.{name}"), format!("the suite {} itself", title(name)), verdict),
-            )?;
+        if let Some((why, text)) = self.failures.first() {
+            let verdict = fail("suite", why.clone(), text.clone(), "");
+            let heading = format!("the suite {} has no failure outside of its tests", title(name));
+            document.add(index, Answer::new(format!("suite-itself.{name}"), heading, verdict))?;
         }
-        Ok(Totals { held, missing: self.inner.missing.plus(unsaid) })
+        Ok(Totals { held, missing: self.inner.missing.plus(unreported) })
     }
 
     /// Why the suite is incomplete.
@@ -189,7 +187,7 @@ impl Suite {
         if !self.special.is_empty() {
             reasons.push(format!("it reports that it did not succeed: {}", line(&self.special)));
         } else if self.succeeded == Some(false) && !has_bad {
-            reasons.push("it reports that it did not succeed, and no test says why".to_owned());
+            reasons.push("it reports that it did not succeed, and no test gives a reason".to_owned());
         }
         reasons
     }

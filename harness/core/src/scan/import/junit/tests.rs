@@ -29,8 +29,8 @@ fn failures_errors_and_skips_are_told_apart() {
             "tests.web.test_bad: fail assert 1 == 2",
             "tests.web.test_broken: not evaluated the test errored: fixture 'db' not found",
             "tests.web.test_elsewhere: not applicable needs Windows",
-            "both: fail the file does not say why",
-            "bare: not evaluated the test was skipped, and the file does not say why",
+            "both: fail the file gives no reason",
+            "bare: not evaluated the test was skipped, and the file gives no reason",
         ]
     );
     assert_eq!(document.scanner, "pytest");

@@ -102,7 +102,7 @@ fn another_file_of_the_same_scanner_takes_nothing_away_and_both_are_told_apart()
         rows.map(|row| format!("{} {}", row.scanner.clone().unwrap_or_default(), row.outcome.as_str())).collect()
     };
     assert_eq!(summary_of(&report), ["e2e-node-1 fail", "e2e-node-2 pass"]);
-    // What was wrong on the first node is right now, and its file says so.
+    // The failure on the first node is fixed now, and its file shows it.
     let change = merge(&mut report, junit_of("node-1", "<testcase name='t'/>", None), &[], now);
     assert_eq!(change, Change { added: 0, replaced: 1, removed: 0, no_longer_failed: 1 });
     assert_eq!(summary_of(&report), ["e2e-node-1 pass", "e2e-node-2 pass"]);

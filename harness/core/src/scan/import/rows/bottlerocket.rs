@@ -11,7 +11,7 @@ use crate::scan::bottlerocket::rows;
 use crate::scan::import::{Import, ImportError};
 use crate::scan::kube_bench::merge::{complete, merge};
 
-/// One row per control of the reports in the file, which may be of several nodes: the worst answer counts.
+/// One row per control of the reports in the file, which may be of several nodes: the worst result counts.
 ///
 /// # Errors
 /// If the report is incomplete, or its benchmark is not the one that the user named.
@@ -26,9 +26,7 @@ pub(in crate::scan::import) fn rows(text: &str, target: &Target) -> Result<Impor
         })?;
         let (_, known) = first.get_or_insert_with(|| (kind, own.clone()));
         if *known != own {
-            return Err(ImportError::Form(format!(
-                "holds reports of {known} and of {own}; write one file per benchmark"
-            )));
+            return Err(ImportError::SeveralBenchmarks { benchmarks: format!("{known}, {own}") });
         }
     }
     let Some(((kind, own), report)) = first.zip(reports.first()) else {
@@ -40,7 +38,7 @@ pub(in crate::scan::import) fn rows(text: &str, target: &Target) -> Result<Impor
     let node = target.nodes.first().filter(|_| target.nodes.len() == 1 && reports.len() == 1);
     let placement = Placement {
         pod: None,
-        node: node.map_or_else(|| "of the imported file".to_owned(), |node| node.name.clone()),
+        node: node.map_or_else(|| "not named in the file".to_owned(), |node| node.name.clone()),
         instance_id: node.and_then(|node| node.instance_id.clone()),
         ami_id: None,
     };

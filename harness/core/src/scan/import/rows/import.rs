@@ -16,6 +16,6 @@ pub struct Import {
     pub scans: Vec<ScanRecord>,
     /// The rows, each with its subject.
     pub rows: Vec<(Subject, ScanRow)>,
-    /// When it was evaluated, if the file says so.
+    /// When it was evaluated, if the file has the time.
     pub when: Option<Timestamp>,
 }

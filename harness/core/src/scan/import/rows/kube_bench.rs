@@ -18,7 +18,7 @@ pub(super) const SCANNER: &str = rows::SCANNER;
 /// Node controls are the variant's, all others the cluster's. Every run in the file counts: a control fails where any of them fails it.
 ///
 /// # Errors
-/// When the benchmark is unknown or another than the user says.
+/// When the benchmark is unknown, or another than the user named.
 pub(in crate::scan::import) fn rows(text: &str, target: &Target) -> Result<Import, ImportError> {
     let outputs = runs(text).map_err(|error| ImportError::Form(error.to_string()))?;
     let scanner = scanner_name(target, SCANNER);
@@ -53,7 +53,7 @@ pub(in crate::scan::import) fn rows(text: &str, target: &Target) -> Result<Impor
                 note: if count == 1 {
                     "imported".to_owned()
                 } else {
-                    format!("imported: {count} runs, the worst answer counts")
+                    format!("imported: {count} runs, the worst result counts")
                 },
                 ..ScanRecord::new(subject, SCANNER.to_owned(), scanner.clone())
             });
@@ -75,14 +75,14 @@ fn rows_of(
             (false, 1) => "cluster".to_owned(),
             (false, _) => format!("cluster, run {}", at + 1),
         };
-        // Which node a run was on is not in its output; of one run on one node there is no doubt.
-        let node = target.nodes.first().filter(|_| parts.len() == 1);
+        // The output of a run does not name its node; with one run and one node there is no doubt.
+        let node = target.nodes.first().filter(|_| parts.len() == 1 && target.nodes.len() == 1);
         let about = About {
             benchmark: benchmark.clone(),
             resource: resource.clone(),
             placement: Placement {
                 pod: None,
-                node: node.map_or_else(|| "of the imported file".to_owned(), |node| node.name.clone()),
+                node: node.map_or_else(|| "not named in the file".to_owned(), |node| node.name.clone()),
                 instance_id: node.and_then(|node| node.instance_id.clone()),
                 ami_id: None,
             },

@@ -22,7 +22,7 @@ pub struct Target {
     pub name: Option<String>,
     /// The variant's nodes, for findings that name an instance.
     pub nodes: Vec<NodeRecord>,
-    /// Where a copy of the file lies, relative to the folder of the report.
+    /// The path of a copy of the file, relative to the folder of the report.
     pub copy: Option<String>,
     /// The file; absent for what a run's own scan wrote.
     pub file: Option<File>,
@@ -33,7 +33,7 @@ pub struct Target {
 pub struct File {
     /// Its name without extension.
     pub name: String,
-    /// Where it was, or for a stream what was in it: the same text for the same file, another one for every other.
+    /// Its path, or a digest of the content for a stream: the same text for the same file, another one for every other.
     pub place: String,
 }
 
@@ -44,7 +44,7 @@ impl File {
     }
 }
 
-/// A digest of all that a reader yields, as a place of what has none.
+/// A digest of a stream, which identifies input that has no path.
 ///
 /// # Errors
 /// When it cannot be read.
@@ -55,7 +55,7 @@ pub fn digest_of(mut from: impl std::io::Read) -> std::io::Result<String> {
 }
 
 impl Target {
-    /// The file's part in the report. A name that the user gave says all: it tells imports apart, and which one is done again.
+    /// Identifies the file in the report. If the user gave a name, it alone identifies the import.
     pub(super) fn source(&self, scanner: &str, machine: &str) -> Option<ImportedFrom> {
         let file = self.file.as_ref()?;
         let (name, key) = match &self.name {
@@ -78,5 +78,5 @@ pub(super) fn scanner_name(target: &Target, own: &str) -> String {
     name.unwrap_or_else(|| own.to_owned())
 }
 
-/// The suite for controls of an operating system's benchmark: the answers of two scanners share one row.
+/// The suite for controls of an operating system's benchmark: the results of two scanners share one row.
 pub(super) const OS_SUITE: &str = "os-cis";

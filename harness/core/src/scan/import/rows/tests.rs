@@ -38,7 +38,7 @@ fn ids_are_legal_short_and_the_same_in_every_import() {
     assert_eq!(ids[0], "al2023-l1 junit/e2e/a-b");
     assert!(ids[1].starts_with("al2023-l1 junit/e2e/a-b-") && ids[1] != ids[0], "{ids:?}");
     assert!(ids.iter().all(|id| id.len() < 130), "{ids:?}");
-    assert_eq!(once.rows[2].1.title.len(), long.len(), "the title says it in full");
+    assert_eq!(once.rows[2].1.title.len(), long.len(), "the title is complete");
 }
 
 #[test]

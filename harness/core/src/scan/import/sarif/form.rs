@@ -1,4 +1,4 @@
-//! The form of SARIF 2.1.0, as far as results need it.
+//! The structure of SARIF 2.1.0, as far as results need it.
 
 use serde::Deserialize;
 
@@ -10,7 +10,7 @@ pub(super) struct Log {
     pub(super) version: Option<Text>,
     #[serde(default)]
     pub(super) runs: List<Run>,
-    /// Parts of runs that stand behind them (3.13.5).
+    /// Parts of runs that follow them (3.13.5).
     #[serde(default)]
     pub(super) inline_external_properties: List<External>,
 }
@@ -19,14 +19,15 @@ pub(super) struct Log {
 #[serde(rename_all = "camelCase")]
 pub(super) struct Run {
     pub(super) tool: Tool,
-    /// Absent and `null` both say that the tool did not look for results (3.14.23); that is something else than none.
+    /// Absent and `null` both mean that the tool did not look for results (3.14.23), which is not the same as an empty
+    /// list.
     pub(super) results: Option<List<SarifResult>>,
     #[serde(default)]
     pub(super) invocations: List<Invocation>,
     pub(super) external_property_file_references: Option<External>,
 }
 
-/// Parts of a run that stand in other files (3.14.2).
+/// Parts of a run that are in other files (3.14.2).
 #[derive(Deserialize)]
 pub(super) struct External {
     #[serde(default)]

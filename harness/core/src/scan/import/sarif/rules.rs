@@ -1,4 +1,4 @@
-//! Which rule a result is of: of the tool itself, or of one of its extensions (3.52, 3.54).
+//! The rule of a result: one of the tool itself, or of one of its extensions (3.52, 3.54).
 
 use std::collections::HashMap;
 
@@ -12,7 +12,7 @@ pub(super) struct Rules<'a> {
 }
 
 impl<'a> Rules<'a> {
-    /// All of them. Of two with one id that of the tool itself counts.
+    /// All rules. If two have the same id, the tool's own wins.
     pub(super) fn of(driver: &'a Component, extensions: &'a [Component]) -> Self {
         let mut by_id = HashMap::new();
         for rule in std::iter::once(driver).chain(extensions).flat_map(|component| &component.rules.0) {

@@ -69,10 +69,10 @@ pub(super) fn of(content: Content) -> Result<Document, ImportError> {
         let what = if arf { "selected rule in its ARF report" } else { "selected rule" };
         return Err(ImportError::NoResults { what });
     }
-    // One that answers nothing beside others that do: what it was to look at has no answer.
+    // A TestResult without results beside others that have some: what it covers counts as not evaluated.
     for (at, profile) in empty.into_iter().enumerate() {
-        let reason = format!("a TestResult of the file ({profile}) holds no result of a rule");
-        let heading = "every TestResult of the file holds results";
+        let reason = format!("a TestResult in the file ({profile}) contains no rule-result");
+        let heading = "every TestResult in the file contains results";
         let id = format!("test-result-without-results-{}", at + 1);
         document.add(&mut index, Answer::new(id, heading, Verdict::NotEvaluated(reason)))?;
     }
@@ -112,7 +112,7 @@ fn drop_fixed(tests: &mut [Test]) {
     }
 }
 
-/// Adds the answers of one result.
+/// Adds the results of one TestResult.
 fn one(
     test: Test,
     benchmark: Option<Benchmark>,
@@ -185,7 +185,7 @@ fn verdict(result: &RuleResult, rule: &Rule, is_control: bool) -> Verdict {
         "fail" => fail(&result.instance, format!("the rule is not met{why}"), result.message.clone(), rule.fix.clone()),
         "notapplicable" => Verdict::NotApplicable(format!("the rule does not apply to this machine{why}")),
         "informational" if is_control || result.unchecked => {
-            Verdict::NotEvaluated(format!("the result is 'informational', which is not an answer{why}"))
+            Verdict::NotEvaluated(format!("the result is 'informational', which decides nothing{why}"))
         }
         "informational" => Verdict::NotApplicable(format!("for information only{why}")),
         "notchecked" => Verdict::NotEvaluated(format!("not checked: the content has no automated check for it{why}")),

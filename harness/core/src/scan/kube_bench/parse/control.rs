@@ -133,7 +133,7 @@ pub enum ParseError {
         "one of its runs contains no check, so nothing is known about that node: run kube-bench there again, or remove that run from the file"
     )]
     EmptyRun,
-    /// Results stand beside those that can be read.
+    /// There are results beside those that can be read.
     #[error(
         "contains both results that can be read and others that cannot: '{begins}'; import each output of kube-bench as it was written"
     )]

@@ -217,7 +217,7 @@ fn documents(text: &str, seen: &mut Found) -> Result<Vec<Answers>, ParseError> {
                 // A log line may begin with a brace; only JSON continues with a key in quotes.
                 let inner = rest.trim_start_matches(|c: char| c.is_whitespace() || ['{', '['].contains(&c));
                 let is_json = inner.starts_with('"');
-                // One that ends in the middle of a text ends at the line end behind it.
+                // One that ends in the middle of a text ends at the line end after it.
                 let is_cut = error.is_eof() || error.line() > rest.trim_end().lines().count();
                 let problem = match is_cut {
                     true => ParseError::Truncated { bytes: rest.len() },
