@@ -102,7 +102,7 @@ $(PYTHON_STAMP): fixtures/tests/requirements.txt
 # OpenSCAP with Debian's content, which judges this machine in a test; without apt the test says that it was skipped.
 OSCAP_CONTENT := /usr/share/xml/scap/ssg/content/ssg-debian*-ds.xml
 
-.PHONY: python oscap shells chromium test chaos test-cluster lint fmt doc docs picture typos unused bench schemas deny
+.PHONY: python oscap shells chromium test chaos test-cluster lint fmt doc docs picture typos unused bench schemas deny advisories
 oscap: ## Install OpenSCAP and its content from Debian packages (if apt is available)
 	@if { ! command -v oscap >/dev/null || ! ls $(OSCAP_CONTENT) >/dev/null 2>&1; } && command -v apt-get >/dev/null; then \
 	  echo "installing openscap-scanner and ssg-debian"; \
@@ -199,5 +199,13 @@ bench: ## Measure speed and size against their targets
 schemas: ## Regenerate the JSON Schemas and snapshots
 	AMIPROOF_UPDATE=1 INSTA_UPDATE=always $(CARGO) test --workspace
 
-deny: ## Check licences, advisories and duplicate dependencies (needs cargo-deny)
-	$(CARGO) deny check
+DENY_VERSION := 0.20.2
+DENY := target/tools/deny-$(DENY_VERSION)/bin/cargo-deny
+$(DENY):
+	$(CARGO) install cargo-deny --version =$(DENY_VERSION) --locked --root $(@D)/..
+
+deny: $(DENY) ## Check licences, sources and duplicate versions of the dependencies
+	$(DENY) check bans licenses sources
+
+advisories: $(DENY) ## Check the dependencies against the RustSec advisories (needs github.com)
+	$(DENY) check advisories

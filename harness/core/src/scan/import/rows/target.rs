@@ -1,11 +1,9 @@
 //! The target of an import, as given by the user.
 
-use amiproof_model::name::{Benchmark, Level};
-use amiproof_model::report::{ImportedFrom, NodeRecord, Subject};
-use sha2::{Digest as _, Sha256};
-
 use crate::digest::short_sha256;
 use crate::scan::import::document::word;
+use amiproof_model::name::{Benchmark, Level};
+use amiproof_model::report::{ImportedFrom, NodeRecord, Subject};
 
 /// The target of an import.
 #[derive(Clone, Debug)]
@@ -48,10 +46,8 @@ impl File {
 ///
 /// # Errors
 /// When it cannot be read.
-pub fn digest_of(mut from: impl std::io::Read) -> std::io::Result<String> {
-    let mut hash = Sha256::new();
-    std::io::copy(&mut from, &mut hash)?;
-    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+pub fn digest_of(from: impl std::io::Read) -> std::io::Result<String> {
+    crate::digest::sha256_of(from)
 }
 
 impl Target {
