@@ -17,11 +17,12 @@ const DETAIL_LIMIT: usize = 1_500;
 const LINE_LIMIT: usize = 300;
 
 /// The statuses of results that are listed, most urgent first. Passed and not applicable ones are only counted in the table.
-const SECTIONS: [(&str, IsMeant); 4] = [
+const SECTIONS: [(&str, IsMeant); 5] = [
     ("Failed", |status| status == Status::Failed),
     ("Inconclusive", Status::is_undecided),
     ("Flaky: passed on a retry", |status| status == Status::Flaky),
     ("Waived", |status| status == Status::Waived),
+    ("Tolerated by a threshold", |status| status == Status::Tolerated),
 ];
 
 /// What a section reserves for each of those after it, bytes: undecided cells must not vanish behind many failures.

@@ -23,7 +23,7 @@ use crate::host::decision;
 /// See the module.
 pub const CHECK: Definition = Definition::question(
     "node/ipv6",
-    "IPv6 on the host is configured as the cluster and programs listening on [::] require",
+    "the host's IPv6 settings are what the cluster and programs that listen on [::] require",
     |context| run(context).boxed(),
 )
 .on(linux_only)

@@ -333,8 +333,8 @@ fn a_reference_that_is_not_the_base_and_a_deprecated_image_are_noted() {
     };
     assert_eq!(notes(image('b', &['c', 'a'], None), Scope::Run), [""; 0], "the reference is an ancestor");
     assert_eq!(notes(image('b', &[], None), Scope::Run), [""; 0], "nothing is known");
-    let other = "the image was built on ami-ccccccccccccccccc, and its reference stock is ami-aaaaaaaaaaaaaaaaa, so that differences may be \
-                 those of the base";
+    let other = "the image was built on ami-ccccccccccccccccc, and its reference stock is ami-aaaaaaaaaaaaaaaaa, so differences may \
+                 come from the base image";
     assert_eq!(notes(image('b', &['c'], None), Scope::Run), [format!("l1: {other}")]);
     assert_eq!(notes(image('b', &['c'], None), Scope::Of(&l1())), [other]);
     assert_eq!(

@@ -191,7 +191,7 @@ fn what_cannot_be_undone_is_refused_with_the_reason() {
         (Change::Module, "module.veth", Some("builtin"), Some("blocked"), "built in"),
         (Change::Unit, "umask.kubelet", Some("0022"), Some("0022\\nExecStartPre=/bin/sh"), "not a number"),
         (Change::IptablesPolicy, "firewall.rebootables.FORWARD", Some("DROP"), Some("ACCEPT"), "not a tool"),
-        (Change::FileMode, "file./usr/bin/x", Some("0755 root:root"), Some("4755 root:root"), "their owner"),
+        (Change::FileMode, "file./usr/bin/x", Some("0755 root:root"), Some("4755 root:root"), "setuid"),
         (Change::Audit, "audit.enabled", Some("2"), Some("1"), "locked"),
         (Change::Containerd, "containerd.root", Some("/a|b"), Some("/c"), "plain word"),
         (Change::Kubelet, "kubelet.clusterDNS", Some("10.0.0.10"), Some("a\",\"b"), "plain text"),
