@@ -9,7 +9,13 @@ use clap::Args;
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct ByPrices {
     /// Prices to put over those that amiproof brings: of your contract, of a region or type that is missing (JSON)
-    #[arg(long = "prices", env = "AMIPROOF_PRICES", value_name = "FILE")]
+    #[arg(
+        long = "prices",
+        env = "AMIPROOF_PRICES",
+        value_name = "FILE",
+        hide_short_help = true,
+        help_heading = "Cost"
+    )]
     pub(crate) prices_file: Option<Utf8PathBuf>,
 }
 
@@ -17,7 +23,7 @@ pub(crate) struct ByPrices {
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct Money {
     /// Refuse, before anything is created, a run that is expected to cost more than this, or whose cost is not known
-    #[arg(long, value_name = "USD", value_parser = usd)]
+    #[arg(long, value_name = "USD", value_parser = usd, help_heading = "Cost")]
     pub(crate) max_cost: Option<Usd>,
     #[command(flatten)]
     pub(crate) prices: ByPrices,

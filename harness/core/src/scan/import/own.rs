@@ -1,4 +1,4 @@
-//! amiproof's own rows in the forms of other programs (`report --format sarif`, `hdf`, `ocsf`, `asff`, `ctrf`).
+//! amiproof's own rows in the forms of other programs (`report --output sarif`, `hdf`, `ocsf`, `asff`, `ctrf`).
 //!
 //! Each form keeps the column, the check, the control and the report's own word beside what the format itself says. The format decides what
 //! is red and what is green; the word only tells which of several undecided states it is, as formats have fewer of them.
