@@ -80,6 +80,23 @@ pub const CHECKS: &[&Definition] = &[
 pub const SUITES: &[&str] =
     &["node", "host", "windows", "kubelet-path", "workload", "addon", "kube-bench", "os-cis", "eks-cis", "disruptive"];
 
+/// What a suite is about, as a clause; empty for a name that is none of [`SUITES`].
+pub fn about(suite: &str) -> &'static str {
+    match suite {
+        "node" => "the node in its cluster: it joined, is Ready, has the right image, kernel and kubelet",
+        "host" => "the host and its instance: access, metadata, encryption, SELinux, vulnerabilities",
+        "windows" => "what only hosts with Windows have",
+        "kubelet-path" => "logs, exec, attach, port-forward and metrics, which go through the kubelet",
+        "workload" => "sample apps of the catalogue, and your own",
+        "addon" => "the add-ons of EKS, on the nodes of the variant",
+        "kube-bench" => "the CIS benchmark for EKS: its controls of nodes",
+        "os-cis" => "the CIS benchmark of the operating system",
+        "eks-cis" => "the CIS benchmark for EKS: its controls of the cluster",
+        "disruptive" => "the same after reboots, restarts and drains",
+        _ => "",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use amiproof_core::check::Scope;
@@ -94,6 +111,11 @@ mod tests {
             |definition: &&&Definition| matches!(definition.work, Work::Scan(_)) && definition.scope == Scope::Variant;
         let registered: Vec<&str> = CHECKS.iter().filter(is_scan).map(|definition| definition.id).collect();
         assert_eq!(SCANS.map(|definition| definition.id).to_vec(), registered);
+    }
+
+    #[test]
+    fn every_suite_says_what_it_is_about() {
+        assert!(SUITES.iter().all(|suite| !about(suite).is_empty()) && about("nodes").is_empty());
     }
 
     #[test]

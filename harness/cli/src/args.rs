@@ -7,6 +7,8 @@ mod explain;
 mod format;
 mod history;
 mod impact;
+mod import;
+mod listing;
 mod money;
 mod on_nodes;
 mod release;
@@ -29,6 +31,8 @@ pub(crate) use self::build::Build;
 pub(crate) use self::explain::{Exclusions, Explain};
 pub(crate) use self::history::{History, Junit, Nightly};
 pub(crate) use self::impact::Impact;
+pub(crate) use self::import::Import;
+pub(crate) use self::listing::{Controls, List, Runs, Schema, SchemaKind, What};
 pub(crate) use self::money::{ByPrices, Money};
 pub(crate) use self::release::{Promote, Verify};
 pub(crate) use self::run::{OutputForm, Part, Resumed, Run, RunOptions, Selection, Test, network_run};
@@ -61,7 +65,7 @@ impl Cli {
     pub(crate) fn read(arguments: impl IntoIterator<Item = String>) -> Result<Self, clap::Error> {
         let arguments: Vec<String> = arguments.into_iter().collect();
         let all = std::iter::once("amiproof").chain(arguments.iter().map(String::as_str));
-        let matches = Self::command().try_get_matches_from(all)?;
+        let matches = Self::command().color(color_of_messages(&arguments)).try_get_matches_from(all)?;
         let mut cli = Self::from_arg_matches(&matches)?;
         cli.global.aws_is_named = says(&matches, &["profile", "endpoint_url"]);
         let named = Named { profile: says(&matches, &["profile"]), endpoint: says(&matches, &["endpoint_url"]) };
@@ -78,6 +82,22 @@ impl Cli {
     }
 }
 
+/// Colour in help and in what is wrong with the command line, which is printed before `--color` is known.
+fn color_of_messages(arguments: &[String]) -> clap::ColorChoice {
+    let mut wish = clap::ColorChoice::Auto;
+    let mut words = arguments.iter().take_while(|word| *word != "--").map(String::as_str);
+    while let Some(word) = words.next() {
+        let value = if word == "--color" { words.next() } else { word.strip_prefix("--color=") };
+        wish = match value {
+            Some("always") => clap::ColorChoice::Always,
+            Some("never") => clap::ColorChoice::Never,
+            Some(_) => clap::ColorChoice::Auto,
+            None => wish,
+        };
+    }
+    wish
+}
+
 /// Whether the command line itself, and not only the environment, gives one of these options.
 fn says(matches: &ArgMatches, ids: &[&str]) -> bool {
     let is_given = |command: &ArgMatches, id: &str| {
@@ -90,11 +110,11 @@ fn says(matches: &ArgMatches, ids: &[&str]) -> bool {
 /// What every command understands.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Global {
-    /// When to use colour: 'auto' respects the terminal and NO_COLOR
-    #[arg(long, global = true, value_enum, default_value_t = Color::Auto)]
+    /// When to use colour
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN", help_heading = "Options of every command")]
     pub(crate) color: Color,
     /// Folder for runs, ledgers and reports
-    #[arg(long, global = true, env = "AMIPROOF_DIR", default_value = dir::NAME, value_name = "DIR")]
+    #[arg(long, global = true, env = "AMIPROOF_DIR", default_value = dir::NAME, value_name = "DIR", help_heading = "Options of every command")]
     pub(crate) dir: Utf8PathBuf,
     /// Whether --profile or --endpoint-url is on the command line, and not only in the environment.
     #[arg(skip)]
@@ -105,15 +125,21 @@ pub(crate) struct Global {
     /// The run that the command continues.
     #[arg(skip)]
     pub(crate) resumption: Option<Resumption>,
-    /// Log more to standard error; -vv includes the libraries
-    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    /// Print each check, and log more; -vv includes the libraries
+    ///
+    /// RUST_LOG says exactly what is logged, for example RUST_LOG=amiproof_core=debug. Whatever is printed, the folder of a run has all of
+    /// amiproof's own messages in log.txt.
+    #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = "Options of every command")]
     pub(crate) verbose: u8,
+    /// Print only errors and the result
+    #[arg(short, long, global = true, conflicts_with = "verbose", help_heading = "Options of every command")]
+    pub(crate) quiet: bool,
 }
 
 /// When to use colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Color {
-    /// On a terminal, unless NO_COLOR is set.
+    /// On a terminal, each stream by itself; never with NO_COLOR, always with CLICOLOR_FORCE.
     Auto,
     /// Always.
     Always,
@@ -128,7 +154,7 @@ pub(crate) enum Command {
     Init(Init),
     /// Check the matrix, waivers, workloads and user data; no network
     Check(Check),
-    /// List the checks and whether the matrix selects them
+    /// List the checks, suites or controls, whether the matrix selects them, and why not
     List(List),
     /// Show what a run would create, without changes (offline unless --profile or --endpoint-url is given)
     Plan(Plan),
@@ -161,7 +187,9 @@ pub(crate) enum Command {
     Impact(Box<Impact>),
     /// List the controls to leave out of a hardened image so that all checks pass, in the format of its build tool (offline)
     Exclusions(Exclusions),
-    /// Import the results of another tool into a run: XCCDF, ARF, SARIF, JUnit, InSpec, HDF, OCSF, ASFF, CTRF, goss, Inspector, kube-bench, Bottlerocket
+    /// Import the results of another tool into a run
+    ///
+    /// It reads XCCDF, ARF, SARIF, JUnit, InSpec, HDF, OCSF, ASFF, CTRF and goss, and the files of Inspector, kube-bench and Bottlerocket
     Import(Import),
     /// Audit and import waivers
     Waiver(Waiver),
@@ -181,6 +209,8 @@ pub(crate) enum Command {
     Promote(Box<Promote>),
     /// Verify the signed statements about an image, and whether it is still promoted
     Verify(Verify),
+    /// List the runs: when, what came of them, what still exists and what it costs (offline)
+    Runs(Runs),
     /// Delete everything that a run created
     #[command(
         mut_arg("kubeconfig", |arg| arg.help("Delete in the cluster of this kubeconfig [default: the one in the ledger]")),
@@ -255,17 +285,7 @@ pub(crate) struct Check {
     #[command(flatten)]
     pub(crate) selection: Selection,
     /// Output format
-    #[arg(long, value_enum, default_value_t = OutputForm::Text)]
-    pub(crate) output: OutputForm,
-}
-
-/// Options of 'list'.
-#[derive(Debug, Args)]
-pub(crate) struct List {
-    #[command(flatten)]
-    pub(crate) selection: Selection,
-    /// Output format
-    #[arg(long, value_enum, default_value_t = OutputForm::Text)]
+    #[arg(short, long, value_enum, default_value_t = OutputForm::Text, value_name = "FORMAT")]
     pub(crate) output: OutputForm,
 }
 
@@ -289,7 +309,7 @@ pub(crate) struct Plan {
     #[arg(long, value_name = "URL")]
     pub(crate) endpoint_url: Option<String>,
     /// Output format
-    #[arg(long, value_enum, default_value_t = OutputForm::Text)]
+    #[arg(short, long, value_enum, default_value_t = OutputForm::Text, value_name = "FORMAT")]
     pub(crate) output: OutputForm,
 }
 
@@ -319,12 +339,12 @@ pub(crate) struct Report {
     #[arg(value_name = "RUN")]
     pub(crate) run: Option<String>,
     /// Print this format to standard output instead of writing all files
-    #[arg(long, value_parser = format::variant::<Format>(), value_name = "FORMAT")]
+    #[arg(short = 'o', long = "output", alias = "format", value_parser = format::variant::<Format>(), value_name = "FORMAT")]
     pub(crate) format: Option<Format>,
     /// Mark the differences from this run or report in the matrix
     #[arg(long, value_name = "RUN")]
     pub(crate) baseline: Option<String>,
-    /// Send the findings to Security Hub instead of printing them (with '--format asff')
+    /// Send the findings to Security Hub instead of printing them (with '--output asff')
     #[arg(long, requires = "format")]
     pub(crate) send: bool,
     /// AWS profile to send with
@@ -333,42 +353,6 @@ pub(crate) struct Report {
     /// Send to this AWS endpoint URL (a moto server)
     #[arg(long, requires = "send", value_name = "URL")]
     pub(crate) endpoint_url: Option<String>,
-}
-
-/// Options of 'import'.
-#[derive(Debug, Args)]
-pub(crate) struct Import {
-    /// Format of the file: auto, kube-bench, xccdf, arf, inspector-csv, inspector-json, sarif, junit, inspec, hdf, ocsf, asff, ctrf, goss
-    /// or bottlerocket
-    #[arg(value_name = "KIND")]
-    pub(crate) kind: String,
-    /// File to import ('-' for standard input)
-    #[arg(value_name = "FILE")]
-    pub(crate) path: Utf8PathBuf,
-    /// Variant that the results belong to [default: the cluster]
-    #[arg(long, value_name = "NAME")]
-    pub(crate) variant: Option<String>,
-    /// Run ID [default: the latest]
-    #[arg(long, value_name = "ID")]
-    pub(crate) run: Option<String>,
-    /// Matrix file, for its waivers; if there is no run yet, its variants become the columns of a new report
-    #[arg(short, long, value_name = "FILE")]
-    pub(crate) file: Option<Utf8PathBuf>,
-    /// Benchmark that the control numbers belong to, such as cis-al2023-1.0.0
-    #[arg(long, value_name = "BENCHMARK")]
-    pub(crate) benchmark: Option<String>,
-    /// CIS level of the scan
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=2))]
-    pub(crate) level: Option<u8>,
-    /// Scanner name in reports, to tell two imports of one scanner apart [default: the one in the file]
-    #[arg(long, value_name = "NAME")]
-    pub(crate) name: Option<String>,
-    /// Exit 0 even if checks fail; errors still count
-    #[arg(long)]
-    pub(crate) no_fail: bool,
-    /// Output format
-    #[arg(long, value_enum, default_value_t = OutputForm::Text)]
-    pub(crate) output: OutputForm,
 }
 
 /// Options of 'compare'.
@@ -381,7 +365,14 @@ pub(crate) struct Compare {
     #[arg(value_name = "CANDIDATE")]
     pub(crate) candidate: String,
     /// Output format
-    #[arg(long, value_parser = format::variant::<ComparisonFormat>(), default_value = "text", value_name = "FORMAT")]
+    #[arg(
+        short = 'o',
+        long = "output",
+        alias = "format",
+        value_parser = format::variant::<ComparisonFormat>(),
+        default_value = "text",
+        value_name = "FORMAT"
+    )]
     pub(crate) format: ComparisonFormat,
 }
 
@@ -407,7 +398,7 @@ pub(crate) struct Destroy {
     #[arg(long)]
     pub(crate) dry_run: bool,
     /// Output format
-    #[arg(long, value_enum, default_value_t = OutputForm::Text)]
+    #[arg(short, long, value_enum, default_value_t = OutputForm::Text, value_name = "FORMAT")]
     pub(crate) output: OutputForm,
 }
 
@@ -426,27 +417,8 @@ pub(crate) struct Sweep {
     #[arg(long)]
     pub(crate) dry_run: bool,
     /// Output format
-    #[arg(long, value_enum, default_value_t = OutputForm::Text)]
+    #[arg(short, long, value_enum, default_value_t = OutputForm::Text, value_name = "FORMAT")]
     pub(crate) output: OutputForm,
-}
-
-/// Options of 'controls'.
-#[derive(Debug, Args)]
-pub(crate) struct Controls {
-    /// Benchmark and version, such as cis-eks-1.8.0 [default: list the benchmarks]
-    #[arg(long, value_name = "BENCHMARK")]
-    pub(crate) benchmark: Option<String>,
-    /// Output format
-    #[arg(long, value_enum, default_value_t = OutputForm::Text)]
-    pub(crate) output: OutputForm,
-}
-
-/// Options of 'schema'.
-#[derive(Debug, Args)]
-pub(crate) struct Schema {
-    /// Kind of file: matrix, workload, waivers or report
-    #[arg(default_value = "matrix", value_name = "KIND")]
-    pub(crate) kind: String,
 }
 
 /// Options of 'lab'.

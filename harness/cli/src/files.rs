@@ -15,6 +15,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::helm;
 use crate::output::{Failure, Output, count};
+use crate::suggest;
 
 /// Maximum size of a file; bytes beyond it are not even read.
 const MAX_BYTES: u64 = 5 * 1024 * 1024;
@@ -137,7 +138,7 @@ pub(crate) fn variant(matrix: &Matrix, name: &str) -> Result<VariantName, Failur
         let known: Vec<&str> = variants.iter().map(|variant| variant.name.as_str()).collect();
         Failure::usage(
             format!("--variant: there is no variant '{name}'"),
-            format!("the matrix has {}", known.join(", ")),
+            suggest::instead(name, &known, "the matrix has"),
         )
     })
 }
@@ -149,10 +150,9 @@ pub(crate) fn narrowed(matrix: &Matrix, names: &[String]) -> Result<Matrix, Fail
     }
     let known: Vec<&str> = matrix.variants.iter().map(|variant| variant.name.as_str()).collect();
     if let Some(unknown) = names.iter().find(|name| !known.contains(&name.as_str())) {
-        let list = known.join(", ");
         return Err(Failure::usage(
             format!("--variants: there is no variant '{unknown}'"),
-            format!("the matrix has {list}"),
+            suggest::instead(unknown, &known, "the matrix has"),
         ));
     }
     let wanted = |name: &str| names.iter().any(|wanted| wanted == name);
@@ -193,7 +193,9 @@ fn on_disk(name: &str, known: &[Workload]) -> Result<Vec<Workload>, Failure> {
     let path = Utf8PathBuf::from(name);
     let with_ending = Utf8PathBuf::from(format!("{name}.yaml"));
     let files = if path.is_dir() {
-        Disk::at(Utf8Path::new("")).workload_files(&path).map_err(|why| Failure::usage(format!("{path}: {why}"), ""))?
+        Disk::at(Utf8Path::new(""))
+            .workload_files(&path)
+            .map_err(|why| Failure::usage(format!("{path}: {why}"), "nothing was created"))?
     } else if path.is_file() {
         vec![path]
     } else if with_ending.is_file() {
@@ -202,7 +204,10 @@ fn on_disk(name: &str, known: &[Workload]) -> Result<Vec<Workload>, Failure> {
         let names: Vec<&str> = known.iter().map(|workload| workload.name.as_str()).collect();
         return Err(Failure::usage(
             format!("there is no workload '{name}', no folder {name} and no file {with_ending}"),
-            format!("`amiproof workload new {name}` writes one; available: {}", names.join(", ")),
+            format!(
+                "{}; `amiproof workload new {name}` writes a new one",
+                suggest::instead(name, &names, "available:")
+            ),
         ));
     };
     if files.is_empty() {
@@ -215,7 +220,8 @@ fn on_disk(name: &str, known: &[Workload]) -> Result<Vec<Workload>, Failure> {
 }
 
 fn workload_file(file: &Utf8Path) -> Result<Workload, Failure> {
-    let bytes = read_limited(file).map_err(|why| Failure::usage(format!("{file} cannot be read: {why}"), ""))?;
+    let bytes = read_limited(file)
+        .map_err(|why| Failure::usage(format!("{file} cannot be read: {why}"), "nothing was created"))?;
     let folder = file.parent().unwrap_or(Utf8Path::new(""));
     let disk = Disk::at(Utf8Path::new(""));
     let beside = OfFiles { files: &disk, folder, shown: Utf8Path::new("") };

@@ -63,7 +63,8 @@ impl RunLock {
                     return Ok(Self { _file: Some(file) });
                 }
                 Err(TryLockError::Error(error)) => {
-                    return Err(Failure::usage(format!("cannot lock {path}: {error}"), ""));
+                    let hint = "the file system of the folder must support locks: name another folder with --dir";
+                    return Err(Failure::usage(format!("cannot lock {path}: {error}"), hint));
                 }
                 Err(TryLockError::WouldBlock) => {}
             }
@@ -108,7 +109,10 @@ fn open(path: &Utf8PathBuf) -> Result<Option<File>, Failure> {
         }
         // The disk is full: cleanup must not fail because of that.
         Err(error) if error.kind() == ErrorKind::StorageFull => Ok(None),
-        Err(error) => Err(Failure::usage(format!("cannot open {path}: {error}"), "")),
+        Err(error) => {
+            let hint = "see that the folder may be written, or name another one with --dir";
+            Err(Failure::usage(format!("cannot open {path}: {error}"), hint))
+        }
     }
 }
 

@@ -2,13 +2,18 @@
 //! it comes from pods, nodes, files and AWS.
 
 pub(crate) mod clean;
+mod color;
+pub(crate) mod log;
+mod redact;
+mod stream;
 
 use std::fmt::Display;
 use std::io::{IsTerminal, Write};
 
 use amiproof_model::exit::ExitCode;
-use tracing_subscriber::EnvFilter;
+use camino::Utf8Path;
 
+use self::stream::Stream;
 use crate::args::Color;
 
 /// A number with its noun: `1 node`, `2 nodes`.
@@ -22,34 +27,8 @@ pub(crate) fn count(number: usize, singular: &str) -> String {
 pub(crate) struct Output {
     out: Stream,
     err: Stream,
-}
-
-/// One of the two streams: what may be written to it.
-#[derive(Clone, Copy, Debug)]
-struct Stream {
-    /// Whether it is a terminal.
-    terminal: bool,
-    /// Whether text may be coloured.
-    color: bool,
-    /// Whether a CI system may read it, which interprets certain lines as commands.
-    is_read_by_ci: bool,
-}
-
-impl Stream {
-    fn new(terminal: bool, wish: Color) -> Self {
-        let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-        let color = match wish {
-            Color::Always => true,
-            Color::Never => false,
-            Color::Auto => terminal && !set("NO_COLOR"),
-        };
-        let is_ci = ["CI", "GITHUB_ACTIONS", "TF_BUILD", "TEAMCITY_VERSION"].into_iter().any(set);
-        Self { terminal, color, is_read_by_ci: is_ci || !terminal }
-    }
-
-    fn clean(self, text: &str) -> String {
-        clean::text(text, clean::Keep { color: self.color, commands: !self.is_read_by_ci })
-    }
+    /// Whether only errors and the result are printed.
+    quiet: bool,
 }
 
 /// Why a command failed: the message, the hint and the exit code.
@@ -76,12 +55,18 @@ impl Failure {
 }
 
 impl Output {
-    /// Decides about colour by the option, the terminal and NO_COLOR, for each stream separately.
-    pub(crate) fn new(color: Color) -> Self {
+    /// Decides about colour by the option, the environment and the terminal, for each stream separately.
+    pub(crate) fn new(color: Color, quiet: bool) -> Self {
         Self {
             out: Stream::new(std::io::stdout().is_terminal(), color),
             err: Stream::new(std::io::stderr().is_terminal(), color),
+            quiet,
         }
+    }
+
+    /// Whether only errors and the result are printed.
+    pub(crate) fn is_quiet(self) -> bool {
+        self.quiet
     }
 
     /// Whether text on standard output may be coloured.
@@ -118,10 +103,30 @@ impl Output {
         }
     }
 
-    /// Everything else: standard error.
+    /// What is worth knowing: standard error, unless only errors are wanted.
     pub(crate) fn note(self, text: impl Display) {
+        let text = text.to_string();
+        if !self.quiet {
+            self.write_err(&text);
+        }
+        log::line("NOTE", &text);
+    }
+
+    /// A line about an event of the run, which is in the log already: standard error.
+    pub(crate) fn event(self, text: &str) {
+        self.write_err(text);
+    }
+
+    /// What must be known, such as an error or a question: standard error, always.
+    pub(crate) fn alert(self, text: impl Display) {
+        let text = text.to_string();
+        self.write_err(&text);
+        log::line("NOTE", &text);
+    }
+
+    fn write_err(self, text: &str) {
         let mut out = std::io::stderr().lock();
-        if writeln!(out, "{}", self.err.clean(&text.to_string())).is_err() {
+        if writeln!(out, "{}", self.err.clean(text)).is_err() {
             tracing::debug!("standard error is closed");
         }
     }
@@ -134,9 +139,33 @@ impl Output {
     /// A failure with its hint.
     pub(crate) fn error(self, failure: &Failure) {
         let label = if self.err.color { "\u{1b}[1;31merror\u{1b}[0m" } else { "error" };
-        self.note(format_args!("{label}: {}", failure.message));
+        self.alert(format_args!("{label}: {}", failure.message));
         if !failure.hint.is_empty() {
-            self.note(format_args!("\nhint: {}", failure.hint));
+            self.alert(format_args!("\nhint: {}", failure.hint));
+        }
+    }
+
+    /// Begins the log, with as much of it on standard error as the user asks for.
+    pub(crate) fn begin_log(self, verbose: u8) {
+        if let Some(problem) = log::begin(verbose, self.err) {
+            self.note(format_args!("warning: {problem}"));
+        }
+    }
+
+    /// From now on the log is in the folder of a run.
+    pub(crate) fn keep_log_in(self, folder: &Utf8Path) {
+        if let Err(problem) = log::keep_in(folder) {
+            self.note(format_args!("warning: the log of the run cannot be kept: {problem}"));
+        }
+    }
+
+    /// The last line of a command that did not end well: where more is written down.
+    pub(crate) fn name_log(self) {
+        if let Some(path) = log::path() {
+            self.note(format_args!("log       {path}"));
+        }
+        if let Some(problem) = log::problem() {
+            self.note(format_args!("warning: the log is incomplete: {problem}"));
         }
     }
 }
@@ -146,51 +175,5 @@ fn console_width() -> Option<u16> {
     match term.size_checked() {
         Some((_, columns)) if term.is_term() => Some(columns.clamp(40, 400)),
         _ => std::env::var("COLUMNS").ok()?.parse().ok(),
-    }
-}
-
-/// Sends what the program and its libraries log to standard error: errors, more with `-v`; `RUST_LOG` sets it exactly.
-pub(crate) fn log_to_stderr(verbose: u8, output: Output) {
-    let ours = match verbose {
-        0 => "error",
-        1 => "info",
-        _ => "debug",
-    };
-    let filter = match verbose {
-        0 | 1 => format!("off,amiproof={ours},amiproof_core={ours},amiproof_suites={ours}"),
-        _ => format!("info,amiproof={ours},amiproof_core={ours},amiproof_suites={ours},amiproof_lab={ours}"),
-    };
-    let wished = std::env::var("RUST_LOG").ok().filter(|wish| !wish.is_empty());
-    let filter = match wished.map(EnvFilter::try_new) {
-        Some(Ok(wished)) => wished,
-        Some(Err(error)) => {
-            output.note(format_args!("warning: RUST_LOG: {error}"));
-            EnvFilter::new(filter)
-        }
-        None => EnvFilter::new(filter),
-    };
-    let subscriber = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(output.err.color)
-        .with_writer(move || CleanStderr(output.err))
-        .finish();
-    if tracing::subscriber::set_global_default(subscriber).is_err() {
-        // Only tests that call several commands in one process get here.
-        tracing::debug!("the log keeps its earlier destination");
-    }
-}
-
-/// Standard error for the log, whose values come from elsewhere too. Each line arrives in one piece.
-struct CleanStderr(Stream);
-
-impl Write for CleanStderr {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        let text = self.0.clean(&String::from_utf8_lossy(bytes));
-        std::io::stderr().lock().write_all(text.as_bytes())?;
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        std::io::stderr().lock().flush()
     }
 }

@@ -120,7 +120,12 @@ impl Packer {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
-            .map_err(|error| Failure::error(format!("{} cannot be started: {error}", self.program), ""))?;
+            .map_err(|error| {
+                Failure::error(
+                    format!("{} cannot be started: {error}", self.program),
+                    "install Packer, or name the program with --packer",
+                )
+            })?;
         let (out, err) = (child.stdout.take(), child.stderr.take());
         let streams = async { tokio::join!(job.follow(out), job.follow(err)) };
         tokio::pin!(streams);

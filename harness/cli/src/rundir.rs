@@ -17,6 +17,7 @@ use sha2::{Digest as _, Sha256};
 use crate::dir;
 use crate::lock::{self, RunLock};
 use crate::output::{Failure, count};
+use crate::suggest;
 
 /// How long a command waits for imports into the same run: they are over in seconds.
 pub(crate) const IMPORTS: Duration = Duration::from_secs(120);
@@ -123,7 +124,7 @@ impl RunDir {
         } else {
             Err(Failure::usage(
                 format!("there is no run '{}' in {}", run.id, dir.join("runs")),
-                format!("existing runs: {}", known_runs(dir)),
+                known_runs(dir, run.id.as_str()),
             ))
         }
     }
@@ -279,7 +280,12 @@ pub(crate) fn read_report(dir: &Utf8Path, which: Option<&str>) -> Result<(Report
             "name a run of this folder or the path of a report.json",
         )
     })?;
-    let report = Report::parse(&text).map_err(|error| Failure::usage(format!("{path}: {error}"), ""))?;
+    let report = Report::parse(&text).map_err(|error| {
+        Failure::usage(
+            format!("{path}: {error}"),
+            "name a report.json that this version of amiproof, or an older one, wrote",
+        )
+    })?;
     Ok((report, path))
 }
 
@@ -298,7 +304,8 @@ pub(crate) fn previous(dir: &Utf8Path, matrix: &str, except: &RunId) -> Option<R
     reports.pop()
 }
 
-fn read_latest(dir: &Utf8Path) -> Result<String, Failure> {
+/// The run that commands without a name mean.
+pub(crate) fn read_latest(dir: &Utf8Path) -> Result<String, Failure> {
     let latest = bounded::text(&dir.join("latest"), LONGEST_NAME).ok().map(|text| text.trim().to_owned());
     latest.or_else(|| begun(dir)).ok_or_else(|| {
         Failure::usage(
@@ -314,15 +321,11 @@ fn begun(dir: &Utf8Path) -> Option<String> {
     RunDir::all(dir).into_iter().filter_map(started).max().map(|(_, id)| id)
 }
 
-fn known_runs(dir: &Utf8Path) -> String {
-    let mut names: Vec<String> = std::fs::read_dir(dir.join("runs"))
-        .into_iter()
-        .flatten()
-        .filter_map(Result::ok)
-        .filter_map(|entry| entry.file_name().into_string().ok())
-        .collect();
-    names.sort();
-    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+fn known_runs(dir: &Utf8Path, unknown: &str) -> String {
+    let mut known: Vec<String> = RunDir::all(dir).into_iter().map(|run| run.id.to_string()).collect();
+    known.sort();
+    let known: Vec<&str> = known.iter().map(String::as_str).collect();
+    format!("{}; --dir names another folder", suggest::instead(unknown, &known, "existing runs:"))
 }
 
 fn fresh_id(now: Timestamp) -> RunId {
@@ -358,7 +361,7 @@ pub(crate) fn write_new(path: &Utf8Path, bytes: &[u8]) -> Result<(), Failure> {
 
 /// A file operation that failed.
 pub(crate) fn cannot(what: &str, path: &Utf8Path, error: &std::io::Error) -> Failure {
-    Failure::usage(format!("cannot {what} {path}: {error}"), "")
+    Failure::usage(format!("cannot {what} {path}: {error}"), "see that it may be written, and that the disk has space")
 }
 
 #[cfg(test)]

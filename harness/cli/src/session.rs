@@ -9,6 +9,7 @@ use amiproof_lab::listen::{MemoryNetwork, Network};
 use amiproof_lab::profile::{HostProfile, load_folder};
 use amiproof_lab::scenario::Scenario;
 use amiproof_lab::{Lab, LabOptions};
+use amiproof_model::problem::closest;
 use camino::Utf8Path;
 
 use crate::args::{Given, Target};
@@ -154,7 +155,13 @@ async fn access(given: &Given, output: &Output) -> Result<Access, Failure> {
 pub(crate) fn scenario(which: Option<&str>) -> Result<Scenario, Failure> {
     which.map_or_else(
         || Ok(Scenario::default()),
-        |which| Scenario::find(which).map_err(|error| Failure::usage(chain(&error), "")),
+        |which| {
+            Scenario::find(which).map_err(|error| {
+                let meant = closest(which, Scenario::built_in()).filter(|meant| *meant != which);
+                let hint = meant.map_or_else(String::new, |meant| format!("did you mean '{meant}'?"));
+                Failure::usage(chain(&error), hint)
+            })
+        },
     )
 }
 

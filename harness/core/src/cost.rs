@@ -22,10 +22,17 @@ pub fn of_run(ledger: &Ledger, report: &Report, prices: &Prices) -> Option<Cost>
 
 /// The same until `end`, for the report of a run whose resources were deleted later.
 pub fn until(ledger: &Ledger, report: &Report, prices: &Prices, end: Timestamp) -> Option<Cost> {
-    of_entries(ledger.header(), &ledger.entries(), report, prices, end)
+    so_far(ledger.header(), &ledger.entries(), Some(report), prices, end)
 }
 
-fn of_entries(header: &Header, entries: &[Entry], report: &Report, prices: &Prices, end: Timestamp) -> Option<Cost> {
+/// The same of a run that may have no report: one that is under way, or was killed.
+pub fn so_far(
+    header: &Header,
+    entries: &[Entry],
+    report: Option<&Report>,
+    prices: &Prices,
+    end: Timestamp,
+) -> Option<Cost> {
     let tariff = prices.tariff(&header.region);
     let mut lines: Vec<CostLine> = Vec::new();
     let mut per_hour = Usd::ZERO;
@@ -45,7 +52,7 @@ fn of_entries(header: &Header, entries: &[Entry], report: &Report, prices: &Pric
     }
     let place = |line: &CostLine| {
         let name = line.variant.as_ref()?;
-        report.variants.iter().position(|variant| variant.name == *name)
+        report?.variants.iter().position(|variant| variant.name == *name)
     };
     let mut lines = merged(lines);
     // What variants share comes last, and so does a variant that is no column of this report.
@@ -54,10 +61,12 @@ fn of_entries(header: &Header, entries: &[Entry], report: &Report, prices: &Pric
 }
 
 /// What an entry of the ledger stands for on a bill.
-fn items(entry: &Entry, all: &[Entry], report: &Report, tariff: Tariff<'_>, at: Timestamp) -> Vec<Item> {
+fn items(entry: &Entry, all: &[Entry], report: Option<&Report>, tariff: Tariff<'_>, at: Timestamp) -> Vec<Item> {
     let resource = &entry.resource;
     if resource.kind == cluster::KIND {
-        return vec![tariff.control_plane(report.cluster.kubernetes_version.as_ref(), at)];
+        let of_report = report.and_then(|report| report.cluster.kubernetes_version.clone());
+        let version = of_report.or_else(|| resource.attributes.get(cluster::VERSION)?.parse().ok());
+        return vec![tariff.control_plane(version.as_ref(), at)];
     }
     if resource.kind == stack::KIND {
         return vec![tariff.nat_gateway(), tariff.address()];

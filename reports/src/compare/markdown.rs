@@ -33,7 +33,7 @@ pub(super) fn render(comparison: &Comparison) -> String {
     for variant in &comparison.variants {
         push_variant(&mut page, variant, &reported);
     }
-    page.finish("`amiproof compare --format json` has everything.")
+    page.finish("`amiproof compare --output json` has everything.")
 }
 
 fn heading(comparison: &Comparison) -> String {

@@ -48,9 +48,9 @@ pub fn render(report: &Report, baseline: Option<&Report>, style: &Style) -> Stri
 }
 
 /// Only the conclusion of the run with its exit code: the last lines of [`render`].
-pub fn verdict(report: &Report, style: &Style) -> String {
+pub fn verdict(report: &Report, baseline: Option<&Report>, style: &Style) -> String {
     let mut out = String::new();
-    write_verdict(&mut out, &Context::of(report, None), style);
+    write_verdict(&mut out, &Context::of(report, baseline), style);
     out
 }
 

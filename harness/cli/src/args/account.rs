@@ -19,7 +19,7 @@ pub(crate) struct Doctor {
     #[arg(long, value_name = "REGISTRY")]
     pub(crate) image_registry: Option<String>,
     /// Output format
-    #[arg(long, alias = "format", value_enum, default_value_t = OutputForm::Text)]
+    #[arg(short, long, alias = "format", value_enum, default_value_t = OutputForm::Text, value_name = "FORMAT")]
     pub(crate) output: OutputForm,
 }
 

@@ -24,6 +24,6 @@ pub(crate) struct Build {
     #[arg(long)]
     pub(crate) dry_run: bool,
     /// Output format
-    #[arg(long, value_enum, default_value_t = OutputForm::Text)]
+    #[arg(short, long, value_enum, default_value_t = OutputForm::Text, value_name = "FORMAT")]
     pub(crate) output: OutputForm,
 }

@@ -21,7 +21,7 @@ pub(crate) struct Explain {
     #[arg(long, value_name = "CHECK")]
     pub(crate) check: Option<String>,
     /// Output format
-    #[arg(long, value_enum, default_value_t = OutputForm::Text)]
+    #[arg(short, long, value_enum, default_value_t = OutputForm::Text, value_name = "FORMAT")]
     pub(crate) output: OutputForm,
 }
 
@@ -35,7 +35,14 @@ pub(crate) struct Exclusions {
     #[arg(long, value_name = "NAME")]
     pub(crate) variant: Option<String>,
     /// Format of the list
-    #[arg(long, value_parser = format::variant::<Form>(), default_value = "markdown", value_name = "FORMAT")]
+    #[arg(
+        short = 'o',
+        long = "output",
+        alias = "format",
+        value_parser = format::variant::<Form>(),
+        default_value = "markdown",
+        value_name = "FORMAT"
+    )]
     pub(crate) format: Form,
     /// Also list controls that are only possible causes
     #[arg(long)]

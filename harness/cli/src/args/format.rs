@@ -19,6 +19,25 @@ where
     })
 }
 
+/// A variant, or the word that stands for none of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Or<T>(pub(crate) Option<T>);
+
+/// As [`variant`], with one more word, and its help text, that stands for no variant.
+pub(crate) fn variant_or<T>(word: &'static str, help: &'static str) -> impl TypedValueParser<Value = Or<T>>
+where
+    T: VariantArray + EnumMessage + Copy + Into<&'static str> + Send + Sync + 'static,
+{
+    let named = T::VARIANTS.iter().map(|variant| {
+        let name: &'static str = (*variant).into();
+        PossibleValue::new(name).help(variant.get_documentation().unwrap_or_default())
+    });
+    let all: Vec<PossibleValue> = std::iter::once(PossibleValue::new(word).help(help)).chain(named).collect();
+    PossibleValuesParser::new(all).map(|text| {
+        Or(T::VARIANTS.iter().find(|variant| Into::<&'static str>::into(**variant) == text.as_str()).copied())
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use amiproof_core::iam::Goal;

@@ -65,6 +65,6 @@ pub(crate) struct History {
     #[command(flatten)]
     pub(crate) target: Target,
     /// Output format
-    #[arg(long, value_enum, default_value_t = OutputForm::Text)]
+    #[arg(short, long, value_enum, default_value_t = OutputForm::Text, value_name = "FORMAT")]
     pub(crate) output: OutputForm,
 }

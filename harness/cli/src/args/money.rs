@@ -10,7 +10,13 @@ use clap::Args;
 pub(crate) struct ByPrices {
     /// JSON file with prices that override or complement the built-in ones, for example those of your contract or of a
     /// missing region or type
-    #[arg(long = "prices", env = "AMIPROOF_PRICES", value_name = "FILE")]
+    #[arg(
+        long = "prices",
+        env = "AMIPROOF_PRICES",
+        value_name = "FILE",
+        hide_short_help = true,
+        help_heading = "Cost"
+    )]
     pub(crate) prices_file: Option<Utf8PathBuf>,
 }
 
@@ -18,7 +24,7 @@ pub(crate) struct ByPrices {
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct Money {
     /// Refuse, before anything is created, a run that is expected to cost more than this, or whose cost is not known
-    #[arg(long, value_name = "USD", value_parser = usd)]
+    #[arg(long, value_name = "USD", value_parser = usd, help_heading = "Cost")]
     pub(crate) max_cost: Option<Usd>,
     #[command(flatten)]
     pub(crate) prices: ByPrices,

@@ -58,7 +58,7 @@ pub(crate) struct Promote {
     #[arg(long, conflicts_with = "key")]
     pub(crate) unsigned: bool,
     /// Folder for the report and its statements [default: promotions/VARIANT in the folder of the run]
-    #[arg(long, value_name = "DIR")]
+    #[arg(long = "folder", alias = "out", value_name = "DIR")]
     pub(crate) out: Option<Utf8PathBuf>,
     /// Revoke the promotion of this image: it must not be used any more
     #[arg(long, value_name = "AMI", requires_all = ["reason", "region"], conflicts_with_all = ["variant", "run", "ami", "max_age", "allow_incomplete", "except", "key", "unsigned", "parameter", "no_parameter", "adopt", "reinstate", "out"])]
@@ -75,7 +75,7 @@ pub(crate) struct Promote {
     #[arg(long)]
     pub(crate) dry_run: bool,
     /// Output format
-    #[arg(long, value_enum, default_value_t = OutputForm::Text)]
+    #[arg(short, long, value_enum, default_value_t = OutputForm::Text, value_name = "FORMAT")]
     pub(crate) output: OutputForm,
 }
 
@@ -97,6 +97,6 @@ pub(crate) struct Verify {
     #[command(flatten)]
     pub(crate) target: Target,
     /// Output format
-    #[arg(long, value_enum, default_value_t = OutputForm::Text)]
+    #[arg(short, long, value_enum, default_value_t = OutputForm::Text, value_name = "FORMAT")]
     pub(crate) output: OutputForm,
 }

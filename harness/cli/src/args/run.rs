@@ -106,22 +106,22 @@ pub(crate) struct RunOptions {
     #[arg(long, default_value_t = 0, value_name = "N")]
     pub(crate) retries: u32,
     /// Run kube-bench on every node of each variant instead of only the first
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     pub(crate) all_nodes: bool,
     /// Maximum number of pods at a time, over all variants [default: cluster.maxPods, or 30 per variant]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), hide_short_help = true)]
     pub(crate) max_pods: Option<u32>,
     /// Pull all images from this registry
-    #[arg(long, value_name = "REGISTRY")]
+    #[arg(long, value_name = "REGISTRY", hide_short_help = true)]
     pub(crate) image_registry: Option<String>,
     /// Registry credentials for the nodes: a config.json as written by `docker login`
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", hide_short_help = true)]
     pub(crate) image_pull_secret: Option<Utf8PathBuf>,
     /// Compare with this run or report and mark regressions ('latest' is the latest run)
     #[arg(long, value_name = "RUN")]
     pub(crate) baseline: Option<String>,
     /// Output format
-    #[arg(long, value_enum, default_value_t = OutputForm::Text)]
+    #[arg(short, long, value_enum, default_value_t = OutputForm::Text, value_name = "FORMAT")]
     pub(crate) output: OutputForm,
     /// Exit 0 even if checks fail; errors, leftovers and interruptions still count
     #[arg(long)]

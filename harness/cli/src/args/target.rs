@@ -7,22 +7,36 @@ use clap::Args;
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Target {
     /// Run against an in-process lab instead of AWS
-    #[arg(long)]
+    #[arg(long, help_heading = "AWS and the lab")]
     pub(crate) lab: bool,
     /// Seed of the lab's random numbers: the same matrix, seed and version give the same report
-    #[arg(long, requires = "lab", default_value_t = 1, value_name = "NUMBER")]
+    #[arg(
+        long,
+        requires = "lab",
+        default_value_t = 1,
+        value_name = "NUMBER",
+        hide_short_help = true,
+        help_heading = "AWS and the lab"
+    )]
     pub(crate) seed: u64,
     /// Faults for the lab to inject: a file, or the name of a built-in scenario
-    #[arg(long, requires = "lab", value_name = "FILE")]
+    #[arg(long, requires = "lab", value_name = "FILE", hide_short_help = true, help_heading = "AWS and the lab")]
     pub(crate) scenario: Option<String>,
     /// Additional host profiles for the lab: a folder of YAML files, one per image that a matrix may name
-    #[arg(long, alias = "profiles", requires = "lab", value_name = "DIR")]
+    #[arg(
+        long,
+        alias = "profiles",
+        requires = "lab",
+        value_name = "DIR",
+        hide_short_help = true,
+        help_heading = "AWS and the lab"
+    )]
     pub(crate) host_profiles: Option<Utf8PathBuf>,
     /// AWS profile to use; not with --lab
-    #[arg(long, env = "AWS_PROFILE", value_name = "NAME")]
+    #[arg(long, env = "AWS_PROFILE", value_name = "NAME", help_heading = "AWS and the lab")]
     pub(crate) profile: Option<String>,
     /// Use this AWS endpoint URL ('amiproof lab', a moto server); not with --lab
-    #[arg(long, env = "AWS_ENDPOINT_URL", value_name = "URL")]
+    #[arg(long, env = "AWS_ENDPOINT_URL", value_name = "URL", help_heading = "AWS and the lab")]
     pub(crate) endpoint_url: Option<String>,
     /// Whether --profile is on the command line: then its credentials count, and not those of the environment.
     #[arg(skip)]
@@ -71,9 +85,9 @@ impl Target {
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct Given {
     /// Use the cluster of this kubeconfig: nothing is provisioned, and AWS is called only with --profile or --endpoint-url
-    #[arg(long, conflicts_with = "lab", value_name = "FILE")]
+    #[arg(long, conflicts_with = "lab", value_name = "FILE", help_heading = "An existing cluster")]
     pub(crate) kubeconfig: Option<Utf8PathBuf>,
     /// Context of the kubeconfig [default: the current context]
-    #[arg(long, requires = "kubeconfig", value_name = "NAME")]
+    #[arg(long, requires = "kubeconfig", value_name = "NAME", help_heading = "An existing cluster")]
     pub(crate) context: Option<String>,
 }

@@ -1,5 +1,6 @@
 //! Tests that README and help texts match the command line.
 
+mod help;
 mod reference;
 
 use std::path::{Path, PathBuf};
@@ -73,7 +74,8 @@ fn a_command_or_option_that_does_not_exist_is_seen() {
         ("workload new my-app --from -", false),
         ("waiver audit --within 30d", false),
         ("physician", true),
-        ("compare --output json", true),
+        ("compare --output json", false),
+        ("compare --form json", true),
         ("workload make", false),
         ("waiver audit --nothing", true),
     ] {

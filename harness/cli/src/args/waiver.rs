@@ -34,7 +34,7 @@ pub(crate) struct WaiverAudit {
     #[arg(long, default_value = "30d", value_name = "DAYS")]
     pub(crate) within: String,
     /// Output format
-    #[arg(long, value_enum, default_value_t = OutputForm::Text)]
+    #[arg(short, long, value_enum, default_value_t = OutputForm::Text, value_name = "FORMAT")]
     pub(crate) output: OutputForm,
 }
 

@@ -16,7 +16,11 @@ pub(crate) struct Workload {
 #[derive(Debug, Subcommand)]
 pub(crate) enum WorkloadCommand {
     /// List the catalogue
-    List,
+    List {
+        /// Output format
+        #[arg(short, long, value_enum, default_value_t = OutputForm::Text, value_name = "FORMAT")]
+        output: OutputForm,
+    },
     /// Create a workload file: a commented example, or a header for existing manifests or a Helm chart
     New {
         /// Name of the workload
@@ -44,7 +48,7 @@ pub(crate) enum WorkloadCommand {
         #[arg(long, value_name = "REGISTRY")]
         image_registry: Option<String>,
         /// Output format
-        #[arg(long, value_enum, default_value_t = OutputForm::Text)]
+        #[arg(short, long, value_enum, default_value_t = OutputForm::Text, value_name = "FORMAT")]
         output: OutputForm,
     },
     /// Print the manifests of a workload as amiproof applies them

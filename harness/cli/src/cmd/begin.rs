@@ -67,9 +67,9 @@ impl Place<'_> {
     /// What the ledger records about it.
     fn by_kubeconfig(self) -> Result<Option<ByKubeconfig>, Failure> {
         let Some(path) = &self.given.kubeconfig else { return Ok(None) };
-        let absolute = path
-            .canonicalize_utf8()
-            .map_err(|error| Failure::usage(format!("cannot read the kubeconfig {path}: {error}"), ""))?;
+        let absolute = path.canonicalize_utf8().map_err(|error| {
+            Failure::usage(format!("cannot read the kubeconfig {path}: {error}"), "nothing was created")
+        })?;
         // Recorded by name, because another context may be the current one when the run is destroyed.
         let context = match &self.given.context {
             Some(context) => Some(context.clone()),

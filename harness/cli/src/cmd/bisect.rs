@@ -16,6 +16,7 @@ use crate::files::{self, Inputs};
 use crate::output::{Failure, Output};
 use crate::rundir;
 use crate::session::Goal;
+use crate::suggest;
 
 /// Maximum number of unexplained cells that are bisected unless the user names them.
 const UNEXPLAINED: usize = 5;
@@ -51,6 +52,12 @@ pub(crate) fn run(global: &Global, args: &Bisect, output: &Output) -> Result<Exi
     if inputs.matrix.variants.iter().any(|one| one.name == variant && !one.family.is_linux()) {
         let message = format!("variant {variant} runs Windows, whose settings cannot be exchanged");
         return Err(Failure::usage(message, "see `amiproof explain`"));
+    }
+    let all = files::checks(&inputs.workloads)?;
+    let ids: Vec<&str> = all.iter().map(|check| check.id.as_str()).collect();
+    if let Some(unknown) = args.checks.iter().find(|name| !ids.contains(&name.as_str())) {
+        let message = format!("--check: there is no check '{unknown}'");
+        return Err(Failure::usage(message, suggest::check(unknown, &ids)));
     }
     let checks = checks(args, &variant, explanation)?;
     let suspects = checks.iter().map(|check| (check.clone(), suspects(explanation, check))).collect();

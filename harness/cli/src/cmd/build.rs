@@ -25,6 +25,7 @@ use crate::rundir;
 use crate::runtime::block_on;
 use crate::session::Connection;
 use crate::signals::Signals;
+use crate::suggest;
 
 /// The JSON output.
 #[derive(Debug, Serialize)]
@@ -79,8 +80,8 @@ async fn all(global: &Global, args: &Arguments, matrix: &Matrix, output: &Output
         let help = "with --dry-run it validates the templates; `amiproof lab` and --endpoint-url give Packer an account to build in";
         return Err(Failure::usage("build has no --lab: Packer would build in the account of the environment", help));
     }
-    let packer = Packer::find(&args.packer, &folder, environment(args, matrix)).await?;
     let wanted = wanted(global, args, matrix, &folder)?;
+    let packer = Packer::find(&args.packer, &folder, environment(args, matrix)).await?;
     let Some(region) = matrix.cluster.region.as_deref() else {
         return Err(Failure::usage("the matrix names no region", "add cluster.region: images belong to one"));
     };
@@ -132,7 +133,7 @@ fn wanted<'a>(
         let help = if names.is_empty() {
             "no variant has `build`".to_owned()
         } else {
-            format!("variants with `build`: {}", names.join(", "))
+            suggest::instead(unknown, &names, "variants with `build`:")
         };
         return Err(Failure::usage(format!("{unknown} {message}"), help));
     }

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::args::{Controls, OutputForm};
 use crate::output::{Failure, Output};
+use crate::suggest;
 
 /// Lists the controls of a benchmark, or the benchmarks.
 pub(crate) fn run(args: &Controls, output: &Output) -> Result<ExitCode, Failure> {
@@ -22,12 +23,10 @@ pub(crate) fn run(args: &Controls, output: &Output) -> Result<ExitCode, Failure>
     };
     let Some(catalogue) = benchmark::find(name).map_err(defect)? else {
         let known: Vec<&str> = all.iter().map(|catalogue| catalogue.benchmark.as_str()).collect();
+        let hint = suggest::instead(name, &known, "amiproof has lists for");
         return Err(Failure::usage(
-            format!("there is no list of the controls of '{name}'"),
-            format!(
-                "amiproof has lists for {}; the controls of operating systems come from their scanners, with the results",
-                known.join(", ")
-            ),
+            format!("--benchmark: there is no list of the controls of '{name}'"),
+            format!("{hint}; `amiproof list controls` shows those of the operating systems of a matrix, too"),
         ));
     };
     match args.output {

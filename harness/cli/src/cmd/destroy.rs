@@ -30,6 +30,7 @@ pub(crate) fn run(global: &Global, args: &Destroy, output: &Output) -> Result<Ex
         output.note(format_args!("run {}: {} may still exist", live.id, count(live.resources, "resource")));
     }
     let _lock = folder.lock("destroy")?;
+    output.keep_log_in(folder.path());
     let ledger = Ledger::open(folder.path()).map_err(|error| {
         Failure::usage(
             chain(&error),
@@ -130,7 +131,7 @@ async fn preview(global: &Global, args: &Destroy, ledger: &Ledger, output: &Outp
 
 async fn teardown(global: &Global, args: &Destroy, ledger: &Ledger, output: &Output) -> Result<Cleanup, Failure> {
     let shown = *output;
-    let signals = Signals::listen(move |_| shown.note("interrupted: what is left stays in the ledger"))
+    let signals = Signals::listen(move |_| shown.alert("interrupted: what is left stays in the ledger"))
         .map_err(|error| Failure::error(format!("cannot install the signal handlers: {error}"), ""))?;
     let stopped = || amiproof_core::run::unfinished(ledger);
     let Some(reached) = signals.cancel.run_until_cancelled(Reached::of(global, args, ledger, output)).await else {

@@ -10,6 +10,7 @@ use amiproof_suites::{controls, settings};
 use crate::args::{Exclusions, Global};
 use crate::output::{Failure, Output};
 use crate::rundir;
+use crate::suggest;
 
 /// Prints the list. It is empty, with the reason on standard error, if no setting explains a failure.
 pub(crate) fn run(global: &Global, args: &Exclusions, output: &Output) -> Result<ExitCode, Failure> {
@@ -18,7 +19,7 @@ pub(crate) fn run(global: &Global, args: &Exclusions, output: &Output) -> Result
         _ if args.format.is_owned() => {
             let format = args.format.as_str();
             let help = "add --owner NAME and --expires YYYY-MM-DD";
-            return Err(Failure::usage(format!("--format {format} needs an owner and a last day"), help));
+            return Err(Failure::usage(format!("--output {format} needs an owner and a last day"), help));
         }
         _ => None,
     };
@@ -64,7 +65,7 @@ pub(super) fn chosen(explanations: &[Explanation], wanted: Option<&str>, run: &s
             format!("choose one with --variant: {}", names.join(", ")),
         )),
         (Some(name), _) => known.into_iter().find(|known| known.as_str() == name).cloned().ok_or_else(|| {
-            let help = if names.is_empty() { none() } else { format!("variants that do: {}", names.join(", ")) };
+            let help = if names.is_empty() { none() } else { suggest::instead(name, &names, "variants that do:") };
             Failure::usage(format!("variant {name} of run {run} fails no check that its reference passes"), help)
         }),
     }

@@ -11,6 +11,7 @@ use super::forms;
 use crate::args::{Explain, Global, OutputForm};
 use crate::output::{Failure, Output};
 use crate::rundir;
+use crate::suggest;
 
 /// Prints the explanations of a run. That something failed is not an error of this command.
 pub(crate) fn run(global: &Global, args: &Explain, output: &Output) -> Result<ExitCode, Failure> {
@@ -21,8 +22,8 @@ pub(crate) fn run(global: &Global, args: &Explain, output: &Output) -> Result<Ex
         && !report.variants.iter().any(|known| known.name.as_str() == name)
     {
         let known: Vec<&str> = report.variants.iter().map(|variant| variant.name.as_str()).collect();
-        let help = format!("its variants are {}", known.join(", "));
-        return Err(Failure::usage(format!("run {} has no variant {name}", report.run.id), help));
+        let help = suggest::instead(name, &known, "its variants are");
+        return Err(Failure::usage(format!("--variant: run {} has no variant '{name}'", report.run.id), help));
     }
     let is_of = |explanation: &&Explanation| variant.is_none_or(|name| explanation.variant.as_str() == name);
     let has = |explanation: &&Explanation| {
@@ -53,8 +54,11 @@ fn nothing(report: &Report, variant: Option<&str>, check: Option<&str>) -> Resul
     };
     let results: Vec<&CheckResult> = report.results.iter().filter(is_asked).collect();
     if results.is_empty() {
-        let help = "the ids of its checks are in its matrix.csv; 'amiproof list' shows those of a matrix file";
-        return Err(Failure::usage(format!("run {} has no result of {check}", report.run.id), help));
+        let mut ids: Vec<&str> = report.results.iter().map(|result| result.check.as_str()).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        let help = format!("{}, and matrix.csv those of the run", suggest::check(check, &ids));
+        return Err(Failure::usage(format!("--check: run {} has no result of {check}", report.run.id), help));
     }
     let failed = results.iter().filter(|result| matches!(result.outcome, Outcome::Fail { .. })).count();
     Ok(match failed {

@@ -62,7 +62,7 @@ impl Written {
                 Ok(path) => self.comparison.push(path.display().to_string()),
                 Err(error) => {
                     self.is_complete = false;
-                    output.note(format_args!("error: compare: {error}"));
+                    output.alert(format_args!("error: compare: {error}"));
                 }
             }
         }
@@ -131,7 +131,7 @@ fn with_impacts(mut written: Written, report: &Report, folder: &Utf8Path, output
             Ok(path) => written.impacts.push(path.display().to_string()),
             Err(error) => {
                 written.is_complete = false;
-                output.note(format_args!("error: impact: {error}"));
+                output.alert(format_args!("error: impact: {error}"));
             }
         }
     }
@@ -145,7 +145,7 @@ fn written(outcomes: Vec<(Format, Result<PathBuf, RenderError>)>, output: &Outpu
             Ok(path) => written.files.push((format, path.display().to_string())),
             Err(error) => {
                 written.is_complete = false;
-                output.note(format_args!("error: {}: {error}", format.as_str()));
+                output.alert(format_args!("error: {}: {error}", format.as_str()));
             }
         }
     }

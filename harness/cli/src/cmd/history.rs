@@ -3,6 +3,7 @@
 use amiproof_core::bounded;
 use amiproof_core::store::Store;
 use amiproof_model::exit::ExitCode;
+use amiproof_model::history::Night;
 use amiproof_model::history::track::{Wanted, tracks};
 use amiproof_model::matrix::HistorySpec;
 use amiproof_reports::history::{self, History as Shown};
@@ -14,6 +15,7 @@ use crate::files;
 use crate::output::{Failure, Output};
 use crate::rundir;
 use crate::runtime::block_on;
+use crate::suggest;
 
 /// Shows the nights, or adds one.
 pub(crate) fn run(global: &Global, args: &History, output: &Output) -> Result<ExitCode, Failure> {
@@ -87,7 +89,7 @@ async fn show(
         if !others.is_empty() && !others.contains(&matrix) {
             return Err(Failure::usage(
                 format!("{} has no nightly run of matrix {matrix}", place.location),
-                format!("it has those of {}", others.join(", ")),
+                suggest::instead(&matrix, &others.iter().map(String::as_str).collect::<Vec<_>>(), "it has those of"),
             ));
         }
     }
@@ -95,10 +97,7 @@ async fn show(
     let wanted = Wanted { subject: args.variant.as_deref(), check: args.check.as_deref(), last: Some(last) };
     let tracks = tracks(&found.nights, wanted);
     if tracks.is_empty() && !found.nights.is_empty() {
-        return Err(Failure::usage(
-            format!("no nightly run of {matrix} has a row that --variant and --check select"),
-            "`amiproof list` shows the checks; without the two options all rows are shown",
-        ));
+        return Err(unknown(&matrix, args, &found.nights));
     }
     let shown =
         Shown { matrix: &matrix, nights: &found.nights, tracks: &tracks, last, has_steady: args.check.is_some() };
@@ -113,6 +112,26 @@ async fn show(
         }
     }
     Ok(ExitCode::Passed)
+}
+
+/// Why `--variant` and `--check` select nothing, and what was probably meant.
+fn unknown(matrix: &str, args: &History, nights: &[Night]) -> Failure {
+    let all = tracks(nights, Wanted::default());
+    let mut subjects: Vec<&str> = all.iter().map(|track| track.subject.as_str()).collect();
+    subjects.sort_unstable();
+    subjects.dedup();
+    if let Some(variant) = args.variant.as_deref().filter(|variant| !subjects.contains(variant)) {
+        let message = format!("--variant: no nightly run of {matrix} has a variant '{variant}'");
+        return Failure::usage(message, suggest::instead(variant, &subjects, "they have"));
+    }
+    let is_of = |subject: &str| args.variant.as_deref().is_none_or(|variant| variant == subject);
+    let ids: Vec<&str> = all.iter().filter(|track| is_of(&track.subject)).map(|track| track.check.as_str()).collect();
+    let check = args.check.as_deref().unwrap_or_default();
+    let of = args.variant.as_ref().map_or_else(String::new, |variant| format!(" on {variant}"));
+    Failure::usage(
+        format!("--check: no nightly run of {matrix} has a check{of} that begins with '{check}'"),
+        suggest::check(check, &ids),
+    )
 }
 
 /// The only matrix of a store.

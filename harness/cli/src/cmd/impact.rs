@@ -15,6 +15,7 @@ use crate::args::{Global, Impact};
 use crate::files::{self, Inputs};
 use crate::output::{Failure, Output};
 use crate::session::Goal;
+use crate::suggest;
 
 /// Measures, and prints the table.
 pub(crate) fn run(global: &Global, args: &Impact, output: &Output) -> Result<ExitCode, Failure> {
@@ -24,7 +25,10 @@ pub(crate) fn run(global: &Global, args: &Impact, output: &Output) -> Result<Exi
     for number in &args.controls {
         if !controls.entries.iter().any(|entry| entry.controls.iter().any(|own| own.number() == number)) {
             let message = format!("--control: {} has no control {number}", controls.benchmark);
-            return Err(Failure::usage(message, "give only the number, for example 3.2.1"));
+            let numbers = controls.entries.iter().flat_map(|entry| &entry.controls).map(|own| own.number());
+            let numbers: Vec<&str> = numbers.collect();
+            let hint = suggest::instead(number, &numbers, "give only the number; it has");
+            return Err(Failure::usage(message, hint));
         }
     }
     let all = amiproof_suites::all(&inputs.workloads)
@@ -68,7 +72,8 @@ const FIRST: &str = "node/ready";
 fn named(name: &str, all: &[Check], variant: &Variant) -> Result<Check, Failure> {
     let found = all.iter().find(|check| check.id.as_str() == name);
     let check = found.ok_or_else(|| {
-        Failure::usage(format!("--check: there is no check '{name}'"), "`amiproof list` shows every check")
+        let ids: Vec<&str> = all.iter().map(|check| check.id.as_str()).collect();
+        Failure::usage(format!("--check: there is no check '{name}'"), suggest::check(name, &ids))
     })?;
     match controls::can_be_repeated(check, variant) {
         true => Ok(check.clone()),
@@ -85,10 +90,8 @@ fn variant<'a>(args: &Impact, inputs: &'a Inputs) -> Result<&'a Variant, Failure
     let found = match &args.variant {
         Some(name) => variants.iter().find(|variant| variant.name.as_str() == name).ok_or_else(|| {
             let known: Vec<&str> = variants.iter().map(|variant| variant.name.as_str()).collect();
-            Failure::usage(
-                format!("--variant: there is no variant '{name}'"),
-                format!("the matrix has {}", known.join(", ")),
-            )
+            let hint = suggest::instead(name, &known, "the matrix has");
+            Failure::usage(format!("--variant: there is no variant '{name}'"), hint)
         })?,
         None => {
             let stock: Vec<&Variant> =
@@ -137,7 +140,11 @@ fn benchmark(args: &Impact, inputs: &Inputs, variant: &Variant) -> Result<(&'sta
             }
         }
     };
-    let controls = controls::of(&name).ok_or_else(|| Failure::usage(format!("unknown benchmark '{name}'"), known()))?;
+    let controls = controls::of(&name).ok_or_else(|| {
+        let names: Vec<&str> = controls::benchmarks().collect();
+        let hint = suggest::instead(&name, &names, "known benchmarks:");
+        Failure::usage(format!("--benchmark: nothing is known of what the controls of '{name}' require"), hint)
+    })?;
     let of_variants = hardened.iter().filter(|one| one.benchmark == controls.benchmark).map(|one| one.level).max();
     let level = args.level.and_then(|level| Level::try_from(level).ok()).or(of_variants).unwrap_or(Level::Two);
     Ok((controls, level))

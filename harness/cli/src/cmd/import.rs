@@ -23,13 +23,14 @@ use crate::files::{self, Inputs};
 use crate::lock::RunLock;
 use crate::output::{Failure, Output, count};
 use crate::rundir::{self, RunDir};
+use crate::suggest;
 
 /// Reads the file, adds its rows, renders all formats again.
 ///
 /// The file is read before anything is locked or created: it may be long, come through a pipe, or be rejected. The
 /// report is read again once its run is locked, so that concurrent imports lose nothing.
 pub(crate) fn run(global: &Global, args: &args::Import, output: &Output) -> Result<ExitCode, Failure> {
-    let wanted = kind(&args.kind)?;
+    let wanted = args.kind.0;
     let inputs = args.file.as_ref().map(|file| files::read(file, output)).transpose()?;
     let columns = place(global, args, inputs.as_ref())?.report;
     let spool = Spool::of(&args.path)?;
@@ -57,7 +58,7 @@ pub(crate) fn run(global: &Global, args: &args::Import, output: &Output) -> Resu
         OutputForm::Text => {
             output.data(summary.text(args, &folder, change));
             written.show(&[Format::Html, Format::Junit], output);
-            output.data(amiproof_reports::terminal::verdict(&report, &forms::style(*output)));
+            output.data(amiproof_reports::terminal::verdict(&report, None, &forms::style(*output)));
             if args.no_fail {
                 super::run::say_no_fail(ExitCode::of(&report), exit, output);
             }
@@ -144,16 +145,6 @@ fn keep_copy(spool: &Spool, folder: &RunDir, copy: Option<&str>, output: &Output
     Ok(())
 }
 
-fn kind(word: &str) -> Result<Option<Kind>, Failure> {
-    if word == "auto" {
-        return Ok(None);
-    }
-    let known = Kind::ALL.iter().copied().find(|kind| kind.as_str() == word);
-    known
-        .map(Some)
-        .ok_or_else(|| Failure::usage(format!("there is no kind '{word}'"), format!("use auto, {}", words())))
-}
-
 fn words() -> String {
     Kind::ALL.iter().map(|kind| kind.as_str()).collect::<Vec<_>>().join(", ")
 }
@@ -213,7 +204,7 @@ fn waivers(report: &Report, inputs: Option<Inputs>, output: &Output) -> Vec<Waiv
 }
 
 fn target(kind: Kind, report: &Report, args: &args::Import, spool: &Spool) -> Result<Target, Failure> {
-    let legal = |error: NameError| Failure::usage(error.to_string(), "");
+    let legal = |error: NameError| Failure::usage(error.to_string(), "nothing was imported; the report is unchanged");
     let benchmark = args.benchmark.as_deref().map(str::parse::<Benchmark>).transpose().map_err(legal)?;
     let level = args.level.map(Level::try_from).transpose().map_err(legal)?;
     let known: Vec<&str> = report.variants.iter().map(|variant| variant.name.as_str()).collect();
@@ -235,7 +226,8 @@ fn target(kind: Kind, report: &Report, args: &args::Import, spool: &Spool) -> Re
         return Ok(base);
     };
     let variant = report.variants.iter().find(|variant| variant.name.as_str() == name).ok_or_else(|| {
-        Failure::usage(format!("--variant: the run has no variant '{name}'"), format!("it has {}", known.join(", ")))
+        let hint = suggest::instead(name, &known, "it has");
+        Failure::usage(format!("--variant: the run has no variant '{name}'"), hint)
     })?;
     let subject = Subject::Variant(variant.name.clone());
     Ok(Target {

@@ -1,13 +1,17 @@
-//! `amiproof list`: every check, what it evaluates, and whether the matrix selects it.
+//! `amiproof list`: every check, suite or control, and whether the matrix selects it.
+
+mod chosen;
+mod controls;
+mod suites;
 
 use amiproof_core::check::{Check, Scope};
 use amiproof_model::exit::ExitCode;
-use amiproof_model::matrix::Matrix;
-use amiproof_suites::benchmark;
 use serde::Serialize;
 
+use self::chosen::{Selected, benchmarks};
+use super::forms::json;
 use super::selected::{self, Left};
-use crate::args::{List, OutputForm};
+use crate::args::{List, OutputForm, What};
 use crate::files;
 use crate::output::{Failure, Output, count};
 
@@ -42,60 +46,59 @@ struct NotApplicable<'a> {
 /// Prints the table, or JSON.
 pub(crate) fn run(args: &List, output: &Output) -> Result<ExitCode, Failure> {
     let inputs = files::read_offline(&args.selection.file, output)?;
-    let matrix = files::narrowed(&inputs.matrix, &args.selection.variants)?;
+    let matrix = &files::narrowed(&inputs.matrix, &args.selection.variants)?;
     let prefixes = &args.selection.checks;
-    let checks = selected::every(&inputs, prefixes)?;
-    let listed: Vec<Listed<'_>> = checks
-        .iter()
-        .filter_map(|check| {
-            let left = selected::left(check, &matrix, &inputs, prefixes);
-            // With --checks, only the named checks are listed.
-            (left != Some(Left::NotNamed)).then(|| Listed {
-                id: check.id.as_str(),
-                title: &check.title,
-                suite: check.id.suite(),
-                scope: if check.scope == Scope::Cluster { "cluster" } else { "variant" },
-                benchmarks: benchmarks(check, &matrix),
-                opt_in: check.opt_in,
-                selected: left.is_none(),
-                why_not: left.map(Left::why),
-                not_applicable: selected::not_applicable(check, &matrix)
-                    .into_iter()
-                    .map(|(variant, reason)| NotApplicable { variant, reason })
-                    .collect(),
-            })
-        })
-        .collect();
-    match args.output {
-        OutputForm::Json => {
-            let text = serde_json::to_string_pretty(&listed)
-                .map_err(|error| Failure::error(format!("cannot write the list as JSON: {error}"), ""))?;
-            output.json(text);
+    let checks = selected::every(&inputs, prefixes)?.into_iter().filter_map(|check| {
+        let left = selected::left(&check, matrix, &inputs, prefixes);
+        (left != Some(Left::NotNamed)).then_some((check, left))
+    });
+    let selected = Selected { matrix, checks: checks.collect() };
+    match args.what {
+        What::Checks => {
+            let listed = listed(&selected);
+            show(args.output, output, &listed, || text(&listed, matrix.variants.len()))
         }
-        OutputForm::Text => output.data(text(&listed, matrix.variants.len())),
+        What::Suites => {
+            let listed = suites::listed(&selected);
+            show(args.output, output, &listed, || suites::text(&listed))
+        }
+        What::Controls => {
+            let listed = controls::listed(&selected)?;
+            show(args.output, output, &listed, || controls::text(&listed))
+        }
+    }
+}
+
+fn show(
+    form: OutputForm,
+    output: &Output,
+    listed: &impl Serialize,
+    text: impl FnOnce() -> String,
+) -> Result<ExitCode, Failure> {
+    match form {
+        OutputForm::Json => output.json(json(listed)?),
+        OutputForm::Text => output.data(text()),
     }
     Ok(ExitCode::Passed)
 }
 
-/// Scans evaluate the controls of benchmarks: of the operating system by variant, of the cluster by its Kubernetes version.
-fn benchmarks(check: &Check, matrix: &Matrix) -> Vec<String> {
-    let mut found: Vec<String> = match check.id.suite() {
-        "os-cis" => {
-            matrix.variants.iter().filter_map(|it| Some(it.hardening.as_ref()?.benchmark.to_string())).collect()
-        }
-        "kube-bench" | "eks-cis" => {
-            let named = matrix.scans.kube_bench.benchmark.as_ref().map(ToString::to_string);
-            let by_version = || {
-                let version = matrix.cluster.kubernetes_version.as_ref()?;
-                Some(benchmark::for_version(version).ok()??.benchmark.to_string())
-            };
-            named.or_else(by_version).into_iter().collect()
-        }
-        _ => Vec::new(),
+fn listed<'a>(selected: &'a Selected<'a>) -> Vec<Listed<'a>> {
+    let matrix = selected.matrix;
+    let listed = |(check, left): &'a (Check, Option<Left>)| Listed {
+        id: check.id.as_str(),
+        title: &check.title,
+        suite: check.id.suite(),
+        scope: if check.scope == Scope::Cluster { "cluster" } else { "variant" },
+        benchmarks: benchmarks(check, matrix),
+        opt_in: check.opt_in,
+        selected: left.is_none(),
+        why_not: left.map(Left::why),
+        not_applicable: selected::not_applicable(check, matrix)
+            .into_iter()
+            .map(|(variant, reason)| NotApplicable { variant, reason })
+            .collect(),
     };
-    found.sort();
-    found.dedup();
-    found
+    selected.checks.iter().map(listed).collect()
 }
 
 fn text(listed: &[Listed<'_>], variants: usize) -> String {

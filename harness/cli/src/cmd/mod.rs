@@ -35,6 +35,7 @@ mod report;
 mod request;
 mod resume;
 mod run;
+mod runs;
 mod schema;
 mod selected;
 mod sweep;
@@ -52,7 +53,7 @@ use crate::session::Goal;
 
 /// Runs the given command.
 pub(crate) fn dispatch(cli: Cli, output: &Output) -> Result<ExitCode, Failure> {
-    crate::output::log_to_stderr(cli.global.verbose, *output);
+    output.begin_log(cli.global.verbose);
     let global = &cli.global;
     match cli.command {
         Command::Init(args) => init::run(&args, output),
@@ -80,6 +81,7 @@ pub(crate) fn dispatch(cli: Cli, output: &Output) -> Result<ExitCode, Failure> {
         Command::Compare(args) => compare::run(global, &args, output),
         Command::Promote(args) => promote::run(global, &args, output),
         Command::Verify(args) => verify::run(&args, output),
+        Command::Runs(args) => runs::run(global, &args, output),
         Command::Destroy(args) => destroy::run(global, &args, output),
         Command::Sweep(args) => sweep::run(global, &args, output),
         Command::Workload(args) => workload::run(global, &args, output),

@@ -58,7 +58,7 @@ pub(crate) fn run(global: &Global, args: &Nightly, output: &Output) -> Result<Ex
         is_broken = true;
     }
     if is_broken && exit == ExitCode::Passed {
-        output.note("exit code 3: the run passed, but the history store could not be read or written");
+        output.alert("exit code 3: the run passed, but the history store could not be read or written");
         return Ok(ExitCode::Error);
     }
     Ok(exit)

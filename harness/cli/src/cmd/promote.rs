@@ -18,6 +18,7 @@ use crate::output::{Failure, Output};
 use crate::rundir::{self, RunDir};
 use crate::runtime::block_on;
 use crate::session::Connection;
+use crate::suggest;
 
 /// The suites whose checks a promotion requires. What does not apply to a variant has a row that says so.
 const REQUIRED: [&str; 3] = ["node", "kubelet-path", "workload"];
@@ -133,8 +134,13 @@ async fn in_account(
         ));
     }
     let variant = args.variant.as_deref().unwrap_or_default();
+    let known: Vec<&str> = report.variants.iter().map(|variant| variant.name.as_str()).collect();
+    if !known.contains(&variant) {
+        let message = format!("run {} has no variant {variant}", report.run.id);
+        return Err(Failure::usage(message, suggest::instead(variant, &known, "its variants are")));
+    }
     let now = amiproof_time::now();
-    let required = required(&args.except)?;
+    let required = required(&args.except, report)?;
     let later = later(&global.dir, report, path)?;
     let gates = Gates {
         variant,
@@ -249,9 +255,9 @@ fn refused(
             signed_by: None,
         })?);
     } else {
-        output.note(format_args!("{variant} of run {} is not promoted:", report.run.id));
+        output.alert(format_args!("{variant} of run {} is not promoted:", report.run.id));
         for Reason { message, help } in &reasons {
-            output.note(format_args!("  {message}\n    hint: {help}"));
+            output.alert(format_args!("  {message}\n    hint: {help}"));
         }
     }
     Ok(if is_unknown { ExitCode::Usage } else { ExitCode::Failed })
@@ -283,10 +289,19 @@ fn shown(answer: &Answer<'_>, verb: &str, form: OutputForm, output: &Output) -> 
 }
 
 /// The checks that the report must have a row for.
-fn required(except: &[String]) -> Result<Vec<CheckId>, Failure> {
+///
+/// # Errors
+/// When a prefix of `--except` begins the id of no check, neither of amiproof's nor of the report's: it would exempt nothing.
+fn required(except: &[String], report: &Report) -> Result<Vec<CheckId>, Failure> {
     let broken = |error: &dyn std::fmt::Display| Failure::error(format!("the catalogue is broken: {error}"), "");
     let workloads = amiproof_workloads::catalogue().map_err(|error| broken(&error))?;
     let checks = amiproof_suites::all(workloads).map_err(|error| broken(&error))?;
+    let own = report.results.iter().map(|result| result.check.as_str());
+    let ids: Vec<&str> = checks.iter().map(|check| check.id.as_str()).chain(own).collect();
+    if let Some(unknown) = except.iter().find(|prefix| !ids.iter().any(|id| id.starts_with(prefix.as_str()))) {
+        let message = format!("--except: no check begins with '{unknown}'");
+        return Err(Failure::usage(message, suggest::check(unknown, &ids)));
+    }
     let is_required = |check: &&Check| {
         REQUIRED.contains(&check.id.suite())
             && !check.opt_in

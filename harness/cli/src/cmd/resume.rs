@@ -11,7 +11,7 @@ use crate::resumption::Resumption;
 use crate::rundir::{self, RunDir};
 
 /// The name of the file within the folder of a run.
-const FILE_NAME: &str = "command.json";
+pub(super) const FILE_NAME: &str = "command.json";
 
 /// Maximum size of the file, bytes.
 const LONGEST: u64 = 1 << 20;
@@ -19,11 +19,11 @@ const LONGEST: u64 = 1 << 20;
 /// The command that a run was started with, as its folder records it.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Started {
+pub(super) struct Started {
     /// The version of amiproof.
     version: String,
     /// The arguments, without the program's name.
-    arguments: Vec<String>,
+    pub(super) arguments: Vec<String>,
     /// The working folder, which paths in the arguments are relative to.
     directory: Utf8PathBuf,
     /// A digest of matrix, checks, waivers and workloads.
@@ -58,7 +58,13 @@ pub(crate) fn command(global: &Global, id: Option<&str>, keep: Keep, output: &Ou
         ));
     }
     // The folder is the one of this command: AMIPROOF_DIR may have been another one.
-    cli.global = Global { dir: global.dir.clone(), color: global.color, verbose: global.verbose, ..cli.global };
+    cli.global = Global {
+        dir: global.dir.clone(),
+        color: global.color,
+        quiet: global.quiet,
+        verbose: global.verbose,
+        ..cli.global
+    };
     cli.global.resumption = Some(Resumption { run: run.id.to_string(), keep, inputs: started.inputs });
     output.note(format_args!("$ amiproof {}", started.arguments.join(" ")));
     Ok(cli)
@@ -94,6 +100,11 @@ pub(super) fn check(resumption: &Resumption, request: &Request) -> Result<(), Fa
         ),
         format!("undo the change, or delete the run with `amiproof destroy --run {id}` and start a new one"),
     ))
+}
+
+/// What the folder of a run records; `None` if it records nothing that can be read.
+pub(super) fn started(run: &RunDir) -> Option<Started> {
+    read(run).ok()
 }
 
 fn read(run: &RunDir) -> Result<Started, Failure> {

@@ -24,7 +24,7 @@ use super::{compare, cost, first_bad, forms, owner, resume};
 use crate::args::{ByPrices, Global, Junit, OutputForm, Resumed, Run, RunOptions, Target};
 use crate::files::{self, Inputs};
 use crate::output::{Failure, Output};
-use crate::progress::Progress;
+use crate::progress::{Detail, Progress};
 use crate::rundir::{self, RunDir};
 use crate::runtime;
 use crate::session::{self, Goal};
@@ -233,8 +233,8 @@ fn continued(global: &Global, matrix: &Matrix, target: &Target) -> Result<RunDir
 const STEPS_NONE: Steps = Steps { provision: false, network_only: false, test: false, scan: false, teardown: false };
 
 fn nothing_selected(output: &Output) -> Result<ExitCode, Failure> {
-    output.note("nothing selected: no check matches --checks and the suites of the matrix");
-    output.note("\nhint: `amiproof list` shows every check and why it is not selected");
+    output.alert("nothing selected: no check matches --checks and the suites of the matrix");
+    output.alert("\nhint: `amiproof list` shows every check and why it is not selected");
     Ok(ExitCode::NothingSelected)
 }
 
@@ -252,20 +252,21 @@ async fn execute(
     let signals = Signals::listen(move |heard| match heard {
         SignalEvent::Stop => {}
         SignalEvent::StillStopping => {
-            shown.note("already cleaning up; a second Ctrl-C leaves the rest to `amiproof destroy`")
+            shown.alert("already cleaning up; a second Ctrl-C leaves the rest to `amiproof destroy`")
         }
         SignalEvent::Leave => {
-            shown.note("interrupted again: exiting without cleanup; `amiproof destroy` deletes what is left")
+            shown.alert("interrupted again: exiting without cleanup; `amiproof destroy` deletes what is left")
         }
     })
     .map_err(|error| Failure::error(format!("cannot install the signal handlers: {error}"), ""))?;
     let begun = signals.cancel.run_until_cancelled(begin(global, place, &request, &folder, steps, output)).await;
     let Some(begun) = begun else {
-        output.note("interrupted before anything was created");
+        output.alert("interrupted before anything was created");
         return Ok(ExitCode::Interrupted);
     };
     let Setup { connection, ledger, lock: _lock } = begun?;
     let folder = folder.run();
+    output.keep_log_in(folder.path());
     if global.resumption.is_none() {
         resume::record(global, folder, &request, output);
     }
@@ -279,7 +280,7 @@ async fn execute(
     let experiment = request.inputs.experiment.clone();
     let plan = plan(global, request, folder, steps, connection.is_lab, &tools)?;
     let stop = Stop { cancel: signals.cancel.clone(), abort: signals.abort.clone(), deadline: options.deadline };
-    let progress = RefCell::new(Progress::new(*output));
+    let progress = RefCell::new(Progress::new(*output, Detail::of(global)));
     let run = amiproof_core::run::run(plan, tools, stop, |event| {
         progress.borrow_mut().show(event);
         latest.follow(event, output);
@@ -302,7 +303,7 @@ async fn execute(
         }
         _ => baseline,
     };
-    match experiment {
+    let exit = match experiment {
         Some(experiment) => {
             let written = forms::write_all(&report, None, folder.path(), output);
             let form = options.output;
@@ -310,18 +311,22 @@ async fn execute(
                 Experiment::Bisect(wanted) => proved(&report, wanted, form, output)?,
                 Experiment::Impact(wanted) => measured(&report, wanted, form, output)?,
             });
-            if matches!(form, OutputForm::Json) {
-                return Ok(exit);
+            if matches!(form, OutputForm::Text) {
+                if let Experiment::Impact(_) = &experiment {
+                    written.show_impacts(output);
+                }
+                written.show(&[Format::Html, Format::Json], output);
             }
-            if let Experiment::Impact(_) = &experiment {
-                written.show_impacts(output);
-            }
-            written.show(&[Format::Html, Format::Json], output);
-            Ok(exit)
+            exit
         }
-        None if !report.run.releases.is_empty() => of_releases(&report, folder, options.output, output),
-        None => publish(&report, folder, baseline.as_deref(), (goal, junit), &options, output),
+        None if !report.run.releases.is_empty() => of_releases(&report, folder, options.output, output)?,
+        None => publish(&report, folder, baseline.as_deref(), (goal, junit), &options, output)?,
+    };
+    // A lab inside this process is gone with it.
+    if report.run.interrupted && !place.target.lab {
+        output.note(format_args!("`amiproof resume {}` continues the run", folder.id));
     }
+    Ok(exit)
 }
 
 fn plan(
@@ -412,19 +417,23 @@ fn publish(
     }
     match options.output {
         OutputForm::Text => {
-            output.data(terminal::render(report, baseline, &forms::style(*output)));
-            written.show(&[Format::Html, Format::Junit, Format::Json], output);
-            written.show_comparison(output);
+            if output.is_quiet() {
+                output.data(terminal::verdict(report, baseline, &forms::style(*output)));
+            } else {
+                output.data(terminal::render(report, baseline, &forms::style(*output)));
+                written.show(&[Format::Html, Format::Junit, Format::Json], output);
+                written.show_comparison(output);
+            }
         }
         OutputForm::Json => match amiproof_reports::render(Format::Json, report, &Options::default()) {
             Ok(text) => output.json(text),
-            Err(error) => output.note(format_args!("error: json: {error}")),
+            Err(error) => output.alert(format_args!("error: json: {error}")),
         },
     }
     let judged = exit_code(report, baseline, options);
     let exit = written.exit(judged);
     if exit != judged {
-        output.note(format_args!("exit code {}: the report was not written in every format", exit.code()));
+        output.alert(format_args!("exit code {}: the report was not written in every format", exit.code()));
     }
     if options.no_fail && matches!(options.output, OutputForm::Text) {
         say_no_fail(ExitCode::of(report), exit, output);
@@ -436,6 +445,7 @@ fn publish(
 pub(super) fn say_no_fail(verdict: ExitCode, exit: ExitCode, output: &Output) {
     if verdict == ExitCode::Failed && exit == ExitCode::Passed {
         output.note("exits 0 instead of 1 because of --no-fail");
+        output.name_log();
     }
 }
 

@@ -7,14 +7,12 @@ use amiproof_model::renamed;
 use crate::files;
 use crate::files::Inputs;
 use crate::output::Failure;
+use crate::suggest;
 
 /// `96 checks and scans`; `1 check or scan`.
 pub(crate) fn checks_and_scans(number: usize) -> String {
     if number == 1 { "1 check or scan".to_owned() } else { format!("{number} checks and scans") }
 }
-
-/// How similar a known name must be to be suggested.
-const ALIKE: f64 = 0.75;
 
 /// Why a check does not run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,7 +64,7 @@ pub(crate) fn every(inputs: &Inputs, prefixes: &[String]) -> Result<Vec<Check>, 
     {
         None => Ok(all),
         Some(unknown) => {
-            Err(Failure::usage(format!("--checks: no check begins with '{unknown}'"), suggestion(unknown, &ids)))
+            Err(Failure::usage(format!("--checks: no check begins with '{unknown}'"), suggest::check(unknown, &ids)))
         }
     }
 }
@@ -110,24 +108,6 @@ pub(crate) fn not_applicable<'a>(check: &Check, matrix: &'a Matrix) -> Vec<(&'a 
 fn is_named(check: &Check, prefixes: &[String]) -> bool {
     let suite = check.id.suite();
     prefixes.iter().any(|prefix| prefix.split('/').next() == Some(suite))
-}
-
-fn suggestion(unknown: &str, ids: &[&str]) -> String {
-    let suites = ids.iter().filter_map(|id| id.split('/').next());
-    let last = unknown.rsplit('/').next().unwrap_or(unknown);
-    let alike = |known: &str| {
-        let own = known.rsplit('/').next().unwrap_or(known);
-        strsim::jaro_winkler(unknown, known).max(if unknown.contains('/') {
-            0.0
-        } else {
-            strsim::jaro_winkler(last, own) - 0.01
-        })
-    };
-    let best = suites.chain(ids.iter().copied()).map(|known| (alike(known), known)).max_by(|a, b| a.0.total_cmp(&b.0));
-    match best {
-        Some((score, known)) if score >= ALIKE => format!("did you mean '{known}'? `amiproof list` shows every check"),
-        _ => "`amiproof list` shows every check".to_owned(),
-    }
 }
 
 /// Whether Amazon Inspector will scan operating systems.

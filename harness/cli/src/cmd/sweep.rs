@@ -80,9 +80,10 @@ async fn sweep(global: &Global, args: &Sweep, output: &Output) -> Result<ExitCod
     // Runs of this machine that are in progress are not swept, whatever their tags say.
     let alive = rundir::runs_under_way(&global.dir);
     let shown = *output;
-    let signals =
-        Signals::listen(move |_| shown.note("interrupted: what is left keeps its tags, and the next sweep deletes it"))
-            .map_err(|error| Failure::error(format!("cannot install the signal handlers: {error}"), ""))?;
+    let signals = Signals::listen(move |_| {
+        shown.alert("interrupted: what is left keeps its tags, and the next sweep deletes it")
+    })
+    .map_err(|error| Failure::error(format!("cannot install the signal handlers: {error}"), ""))?;
     let Some(outcome) = signals.cancel.run_until_cancelled(swept(args, &alive, output)).await else {
         return Ok(ExitCode::Interrupted);
     };
@@ -175,7 +176,7 @@ async fn wish(args: &Sweep, regions: &[Region], output: &Output) -> Result<Wish,
     }
     for region in regions {
         for target in &region.found.targets {
-            output.note(format_args!("would delete {}", shown_as(&region.name, target)));
+            output.alert(format_args!("would delete {}", shown_as(&region.name, target)));
         }
     }
     if !std::io::stdin().is_terminal() {
@@ -184,7 +185,7 @@ async fn wish(args: &Sweep, regions: &[Region], output: &Output) -> Result<Wish,
             "--yes deletes them, --dry-run only lists them; nothing was deleted",
         ));
     }
-    output.note(format_args!("delete {}? [y/N]", count(expired, "resource")));
+    output.alert(format_args!("delete {}? [y/N]", count(expired, "resource")));
     Ok(if is_yes(&answer().await) { Wish::Delete } else { Wish::OnlyShow })
 }
 

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 pub(super) mod images;
 mod new;
 
-use crate::args::{self, Global, WorkloadCommand};
+use crate::args::{self, Global, OutputForm, WorkloadCommand};
 use crate::files;
 use crate::output::{Failure, Output};
 
@@ -19,7 +19,7 @@ use crate::output::{Failure, Output};
 pub(crate) fn run(global: &Global, args: &args::Workload, output: &Output) -> Result<ExitCode, Failure> {
     let catalogue = files::catalogue()?;
     match &args.command {
-        WorkloadCommand::List => {
+        WorkloadCommand::List { output: OutputForm::Text } => {
             let lines: Vec<String> = catalogue
                 .iter()
                 .map(|workload| {
@@ -33,6 +33,17 @@ pub(crate) fn run(global: &Global, args: &args::Workload, output: &Output) -> Re
                 })
                 .collect();
             output.data(lines.join("\n"));
+        }
+        WorkloadCommand::List { output: OutputForm::Json } => {
+            let entry = |workload: &Workload| {
+                json!({
+                    "name": workload.name,
+                    "check": format!("workload/{}", workload.name),
+                    "title": workload.title,
+                    "exercises": workload.exercises,
+                })
+            };
+            output.json(format_args!("{:#}", catalogue.iter().map(entry).collect::<Value>()));
         }
         WorkloadCommand::New { name, from, folder } => return new::run(name, from.as_deref(), folder, output),
         WorkloadCommand::Test { workloads, more } => return super::test::run(global, more, workloads, output),

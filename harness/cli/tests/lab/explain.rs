@@ -98,13 +98,13 @@ fn what_is_not_there_is_refused_with_what_is() {
 fn what_to_leave_out_is_a_list_in_the_form_of_a_build() {
     let dir = tempfile::tempdir().unwrap();
     stored(dir.path(), &[row("workload/web", &["pod-network"], true)]);
-    let lockdown = run(dir.path(), &["exclusions", "a", "--format", "ansible-lockdown"]);
+    let lockdown = run(dir.path(), &["exclusions", "a", "--output", "ansible-lockdown"]);
     assert_eq!(lockdown.status.code(), Some(0), "{}", stderr(&lockdown));
     assert!(stdout(&lockdown).contains("amzn2023cis_rule_3_4_2_7: false\n"), "{}", stdout(&lockdown));
-    let nobody = run(dir.path(), &["exclusions", "a", "--format", "waivers"]);
+    let nobody = run(dir.path(), &["exclusions", "a", "--output", "waivers"]);
     assert_eq!(nobody.status.code(), Some(2));
     assert!(stderr(&nobody).contains("add --owner NAME and --expires YYYY-MM-DD"), "{}", stderr(&nobody));
-    let owned = &["exclusions", "a", "--format", "waivers", "--owner", "platform", "--expires", "2027-01-31"];
+    let owned = &["exclusions", "a", "--output", "waivers", "--owner", "platform", "--expires", "2027-01-31"];
     assert!(stdout(&run(dir.path(), owned)).contains("control: cis-al2023-1.0.0/3.4.2.7\n    variants: [l2]"));
     let other = run(dir.path(), &["exclusions", "a", "--variant", "stock"]);
     assert_eq!(other.status.code(), Some(2));
@@ -117,7 +117,7 @@ fn a_regression_comes_with_what_changed_since_the_baseline() {
     stored_as(dir.path(), "old", "accept", &[row("workload/web", &["pod-network"], false)]);
     stored(dir.path(), &[row("workload/web", &["pod-network"], true)]);
     for format in ["text", "markdown"] {
-        let output = run(dir.path(), &["compare", "old", "a", "--format", format]);
+        let output = run(dir.path(), &["compare", "old", "a", "--output", format]);
         assert_eq!(output.status.code(), Some(5), "{}", stderr(&output));
         let text = stdout(&output);
         assert!(
@@ -191,7 +191,7 @@ fn image_after_image_without_the_controls_of_the_list_runs_everything_in_the_end
         named.push(explanation.causes.iter().map(|cause| cause.setting.clone()).collect::<Vec<_>>());
         assert!(named.len() < 3, "{named:?}");
         first.get_or_insert((outcomes(&report), explanation));
-        let list = run(&folder, &["exclusions", "--possible", "--format", "ansible-lockdown"]);
+        let list = run(&folder, &["exclusions", "--possible", "--output", "ansible-lockdown"]);
         assert_eq!(list.status.code(), Some(0), "{}", stderr(&list));
         text = built_without(&text, &stdout(&list));
     };

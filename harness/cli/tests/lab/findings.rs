@@ -1,4 +1,4 @@
-//! `report --format asff --send`: findings in Security Hub, which moto plays.
+//! `report --output asff --send`: findings in Security Hub, which moto plays.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -46,7 +46,7 @@ fn the_findings_of_a_run_are_in_security_hub_once_however_often_they_are_sent() 
     stored(dir.path(), "r-other", "111122223333", false);
     let endpoint = format!("http://127.0.0.1:{}", moto.port);
     let send =
-        |run: &str| says(dir.path(), &["report", run, "--format", "asff", "--send", "--endpoint-url", &endpoint]);
+        |run: &str| says(dir.path(), &["report", run, "--output", "asff", "--send", "--endpoint-url", &endpoint]);
     for _ in 0..2 {
         let (code, said) = send("r-account");
         assert_eq!(code, Some(0), "{said}");
@@ -75,12 +75,12 @@ fn what_cannot_be_sent_is_refused_before_anybody_is_asked() {
     let dir = tempfile::tempdir().unwrap();
     stored(dir.path(), "r-lab", "111122223333", true);
     stored(dir.path(), "r-nowhere", "", false);
-    let send = ["--format", "asff", "--send", "--endpoint-url", "http://127.0.0.1:9"];
+    let send = ["--output", "asff", "--send", "--endpoint-url", "http://127.0.0.1:9"];
     for (run, more, wanted) in [
         ("r-lab", &send[..], "run r-lab ran in the lab, which has no Security Hub"),
         ("r-nowhere", &send[..], "run r-nowhere has no AWS account"),
-        ("r-lab", &["--format", "sarif", "--send"][..], "only findings can be sent"),
-        ("r-lab", &["--send"][..], "--format <FORMAT>"),
+        ("r-lab", &["--output", "sarif", "--send"][..], "only findings can be sent"),
+        ("r-lab", &["--send"][..], "--output <FORMAT>"),
     ] {
         let (code, said) = says(dir.path(), &[&["report", run], more].concat());
         assert_eq!(code, Some(2), "{said}");
@@ -92,7 +92,7 @@ fn what_cannot_be_sent_is_refused_before_anybody_is_asked() {
 fn a_region_that_does_not_answer_is_an_error() {
     let dir = tempfile::tempdir().unwrap();
     stored(dir.path(), "r-account", "123456789012", false);
-    let arguments = ["report", "r-account", "--format", "asff", "--send", "--endpoint-url", "http://127.0.0.1:9"];
+    let arguments = ["report", "r-account", "--output", "asff", "--send", "--endpoint-url", "http://127.0.0.1:9"];
     let (code, said) = says(dir.path(), &arguments);
     assert_eq!(code, Some(3), "{said}");
     assert!(said.contains("cannot connect to AWS"), "{said}");

@@ -170,7 +170,7 @@ fn files_that_mean_harm_are_refused_and_leave_the_report_as_it_was() {
     assert!(listener.accept().is_err(), "something was fetched");
     assert_eq!(report_of(folder.path()), before);
     for (arguments, part) in [
-        (vec!["sonar", "good.xml"], "there is no kind 'sonar'"),
+        (vec!["sonar", "good.xml"], "invalid value 'sonar' for '<KIND>'"),
         (vec!["xccdf", "good.xml"], "name its variant"),
         (vec!["junit", "good.xml", "--variant", "other"], "no variant 'other'"),
         (vec!["junit", "missing.xml"], "No such file"),

@@ -176,8 +176,14 @@ fn the_second_night_on_an_empty_folder_finds_what_the_image_broke() {
     assert_eq!(json["nights"].as_array().unwrap().len(), 2, "{text}");
     let strip: BTreeSet<char> = json["rows"][0]["strip"].as_str().unwrap().chars().collect();
     assert_eq!(strip, BTreeSet::from(['.', 'F']));
-    let (code, text) = history(&["--check", "no-such"]);
-    assert_eq!(code, Some(2), "{text}");
+    for (more, meant) in [
+        (&["--check", "no-such"][..], "no nightly run of nightly has a check that begins with 'no-such'"),
+        (&["--check", "workload/web-servise"], "did you mean 'workload/web-service'?"),
+        (&["--variant", "goldem"], "did you mean 'golden'?"),
+    ] {
+        let (code, text) = history(more);
+        assert!(code == Some(2) && text.contains(meant), "{more:?}: {text}");
+    }
 }
 
 #[test]

@@ -38,6 +38,8 @@ pub(crate) fn amiproof(dir: &Path) -> Command {
         "http_proxy",
         "no_proxy",
         "RUST_LOG",
+        "CLICOLOR_FORCE",
+        "NO_COLOR",
     ] {
         command.env_remove(name);
     }

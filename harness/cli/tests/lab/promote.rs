@@ -154,6 +154,8 @@ fn an_image_that_does_not_fit_is_refused_with_its_reason_and_nothing_is_written(
     assert!(said.contains("the run has no result for ") && said.contains("--except PREFIX"), "{said}");
     let said = desk.says(2, &["promote", "l2", "--run", "r-passing", "--unsigned"]);
     assert!(said.contains("run r-passing has no variant l2"), "{said}");
+    let said = desk.says(2, &["promote", "l1", "--run", "r-passing", "--unsigned", "--except", "workload/efs-volumes"]);
+    assert!(said.contains("no check begins with 'workload/efs-volumes'") && said.contains("efs-volume'?"), "{said}");
     let said = desk.says(2, &["promote", "l1", "--run", "r-passing"]);
     assert!(said.contains("--key <KEY>"), "{said}");
     let said = desk.promote(2, &["--run", "r-passing", "--key", "/nowhere.pem"]);

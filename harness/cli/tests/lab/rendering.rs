@@ -49,14 +49,14 @@ fn rendering_changes_no_byte_of_the_report() {
     stored(dir.path(), "base", &[passed("node/ready"), passed("node/joined")]);
     let before = fs::read(folder.join("report.json")).unwrap();
     for arguments in
-        [&["report", "a"][..], &["report", "a", "--baseline", "base"], &["report", "a", "--format", "html"]]
+        [&["report", "a"][..], &["report", "a", "--baseline", "base"], &["report", "a", "--output", "html"]]
     {
         let output = run(dir.path(), arguments);
         assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", stderr(&output));
         assert_eq!(fs::read(folder.join("report.json")).unwrap(), before, "{arguments:?}");
     }
     assert!(FORMS.iter().all(|name| folder.join(name).is_file()));
-    let output = run(dir.path(), &["report", "a", "--format", "json", "--baseline", "base"]);
+    let output = run(dir.path(), &["report", "a", "--output", "json", "--baseline", "base"]);
     assert_eq!(
         String::from_utf8_lossy(&output.stdout).trim_end().as_bytes(),
         before,
@@ -71,7 +71,7 @@ fn statements_name_the_digest_of_the_file_as_it_lies_there() {
     crate::findings::stored(dir.path(), "r-account", "123456789012", false);
     let bytes = fs::read(dir.path().join("runs/r-account/report.json")).unwrap();
     let digest: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-    let output = run(dir.path(), &["report", "r-account", "--format", "in-toto"]);
+    let output = run(dir.path(), &["report", "r-account", "--output", "in-toto"]);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     let statement: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(statement["subject"][0]["digest"]["sha256"], digest.as_str());
@@ -79,7 +79,7 @@ fn statements_name_the_digest_of_the_file_as_it_lies_there() {
     assert_eq!(statement["predicate"]["result"], "FAILED");
 
     stored(dir.path(), "a", &[passed("node/ready")]);
-    let output = run(dir.path(), &["report", "a", "--format", "in-toto"]);
+    let output = run(dir.path(), &["report", "a", "--output", "in-toto"]);
     assert_eq!(output.status.code(), Some(2));
     assert!(stderr(&output).contains("has not recorded which image its nodes booted"), "{}", stderr(&output));
 }
@@ -116,7 +116,7 @@ fn help_lists_the_forms_and_another_word_is_refused_with_them() {
     ] {
         let help = run(dir.path(), &[command[0], "--help"]);
         let help = String::from_utf8_lossy(&help.stdout).into_owned();
-        let refused = run(dir.path(), &[command, &["--format", "jnuit"]].concat());
+        let refused = run(dir.path(), &[command, &["--output", "jnuit"]].concat());
         assert_eq!(refused.status.code(), Some(2));
         for form in forms {
             assert!(help.contains(form) && stderr(&refused).contains(form), "{command:?} {form}: {help}");

@@ -43,7 +43,7 @@ fn a_run_that_was_killed_goes_on_and_ends_as_if_nothing_had_happened() {
         ("r-test", ["node/", ": pass"]),
     ] {
         let mut killed = amiproof(dir.path());
-        lab.target(&mut killed).args(arguments(run));
+        lab.target(&mut killed).args(arguments(run)).arg("-v");
         let killed = Watched::start(&mut killed);
         killed.wait_for(&moment);
         killed.signal("KILL");

@@ -59,7 +59,7 @@ fn entry(kind: ResourceKind, variant: Option<&str>, created: Option<&str>, gone:
 }
 
 fn bill(entries: &[Entry]) -> Option<Cost> {
-    of_entries(&header(), entries, &report(), Prices::builtin().unwrap(), at("09:00:00"))
+    so_far(&header(), entries, Some(&report()), Prices::builtin().unwrap(), at("09:00:00"))
 }
 
 #[test]
@@ -182,4 +182,17 @@ fn an_estimate_follows_matrix_and_checks_and_says_what_is_left_alone() {
             "everything in the account that is not tagged with the run"
         ]
     );
+}
+
+#[test]
+fn a_run_without_a_report_costs_the_same_if_its_ledger_has_the_version() {
+    let made = entry(cluster::KIND, None, Some("08:30:00"), None);
+    let known = [(cluster::VERSION.to_owned(), "1.36".to_owned())].into_iter().collect();
+    let with_version = Entry { resource: made.resource.clone().with(known), ..made.clone() };
+    let without_report =
+        |entry: Entry| so_far(&header(), &[entry], None, Prices::builtin().unwrap(), at("09:00:00")).unwrap();
+    let cost = without_report(with_version);
+    assert_eq!(cost.usd, bill(std::slice::from_ref(&made)).unwrap().usd);
+    assert!(cost.usd_per_hour > Usd::ZERO && cost.unknown().is_empty());
+    assert_eq!(without_report(made).unknown(), ["EKS control plane"], "a ledger of an older build");
 }

@@ -34,7 +34,7 @@ pub enum Goal {
     Promote,
     /// Read and write the history store of the matrix, if it is in S3
     Nightly,
-    /// Send findings to Security Hub ('report --format asff --send')
+    /// Send findings to Security Hub ('report --output asff --send')
     Report,
 }
 

@@ -37,6 +37,9 @@ use crate::ledger::{Ledger, Resource, ResourceKind};
 
 /// Its name in the ledger.
 pub const KIND: ResourceKind = ResourceKind::new(NAME);
+
+/// The attribute of its entry in the ledger with its Kubernetes version; absent in ledgers of older builds.
+pub(crate) const VERSION: &str = "kubernetesVersion";
 const NAME: &str = "cluster";
 
 #[derive(Debug)]
@@ -176,7 +179,9 @@ pub async fn create(
             Group::Doubtful => ledger.expect(log_group::doubtful(clients, name)).await?,
             Group::None => {}
         }
-        let resource = Resource::new(KIND, name).in_region(clients.region()).in_cluster(name);
+        // What the cluster costs depends on its version, and a run that was killed has no report that says it.
+        let version = spec.kubernetes_version.iter().map(|version| (VERSION.to_owned(), version.to_string()));
+        let resource = Resource::new(KIND, name).in_region(clients.region()).in_cluster(name).with(version.collect());
         let token = ledger.client_token(&resource);
         let (clients, spec, tags) = (clients.clone(), spec.clone(), tags.clone());
         let (subnet_ids, role_arn) = (subnet_ids.to_vec(), role_arn.to_owned());

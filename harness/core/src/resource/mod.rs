@@ -111,6 +111,11 @@ impl Target {
     }
 }
 
+/// The name of a kind in lists: `EKS cluster`.
+pub fn title(kind: &ResourceKind) -> &'static str {
+    of(kind).title()
+}
+
 /// Whether resources of a kind are objects in the Kubernetes API, which cost nothing and disappear with their cluster.
 pub fn is_kubernetes(kind: &ResourceKind) -> bool {
     of(kind).home() == Home::Kubernetes

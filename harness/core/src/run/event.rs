@@ -39,6 +39,8 @@ pub enum EventKind {
     PhaseStarted(Phase),
     /// Something worth a line while a phase runs (`2 of 2 nodes ready`).
     Progress(Phase, String),
+    /// What a phase is still waiting for, and for how long it has.
+    Waiting(Phase, String),
     /// A phase of the subject ended.
     PhaseEnded(Phase, PhaseEnd),
     /// The control plane answered.
@@ -176,7 +178,7 @@ impl Events {
                 Err(_) => {
                     beats += 1;
                     let text = format!("waiting for {} ({} s so far)", what(), beats * self.beat.as_secs());
-                    self.send(subject, EventKind::Progress(phase, text));
+                    self.send(subject, EventKind::Waiting(phase, text));
                 }
             }
         }
@@ -270,7 +272,7 @@ mod tests {
             let mut enough = Some(enough);
             while let Some(event) = incoming.recv().await {
                 match event.kind {
-                    EventKind::Progress(Phase::NodeGroup, text) => {
+                    EventKind::Waiting(Phase::NodeGroup, text) => {
                         lines.push(text);
                         events.waiting(&subject, "1 of 2 instances".to_owned());
                         if lines.iter().any(|text| text.contains("1 of 2"))

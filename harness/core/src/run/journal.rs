@@ -64,6 +64,7 @@ impl What {
             | EventKind::PhaseStarted(_)
             | EventKind::PhaseEnded(..)
             | EventKind::Progress(..)
+            | EventKind::Waiting(..)
             | EventKind::CheckStarted { .. }
             | EventKind::CheckRetried { .. }
             | EventKind::Interrupted

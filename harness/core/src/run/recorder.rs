@@ -151,7 +151,10 @@ impl Recorder {
             EventKind::Interrupted => self.report.run.interrupted = true,
             EventKind::DeadlineExceeded(limit) => self.exceeded = Some(*limit),
             EventKind::CleanedUp(cleanup) => self.report.cleanup = cleanup.clone(),
-            EventKind::Progress(..) | EventKind::CheckStarted { .. } | EventKind::CheckRetried { .. } => {}
+            EventKind::Progress(..)
+            | EventKind::Waiting(..)
+            | EventKind::CheckStarted { .. }
+            | EventKind::CheckRetried { .. } => {}
         }
     }
 

@@ -11,7 +11,7 @@
 #       variables: {level: "1", kubernetes_version: "1.35", region: us-west-2, manifest: build/al2023-l1.json}
 #       parameter: /cis_ami/al2023/level1/image_id
 #
-# What breaks workloads is left out by exclusions.yml: `amiproof exclusions --variant al2023-l1 --format ansible-lockdown` writes it.
+# What breaks workloads is left out by exclusions.yml: `amiproof exclusions --variant al2023-l1 --output ansible-lockdown` writes it.
 
 packer {
   required_plugins {

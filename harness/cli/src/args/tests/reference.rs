@@ -38,9 +38,14 @@ fn spelling(arg: &Arg) -> String {
     format!("{} {values}", names.join(", ")).trim().to_owned()
 }
 
+/// Help in several paragraphs, of which only the last may lack its full stop.
+fn paragraphs(help: &str) -> String {
+    help.replace(".\n\n", "\n\n").replace("\n\n", ".\n\n")
+}
+
 fn about(arg: &Arg) -> String {
     let help = arg.get_long_help().or(arg.get_help()).map(ToString::to_string).unwrap_or_default();
-    let mut text = cell(&help);
+    let mut text = cell(&paragraphs(&help));
     let values = arg.get_possible_values();
     let shown: Vec<String> = values
         .iter()
@@ -73,7 +78,7 @@ fn table<'a>(text: &mut String, arguments: impl Iterator<Item = &'a Arg>) {
 fn section(text: &mut String, command: &mut Command, path: &str) {
     let about = command.get_long_about().or(command.get_about()).map(ToString::to_string).unwrap_or_default();
     let usage = command.render_usage().to_string().replace("Usage: ", "");
-    write!(text, "## {path}\n\n{}.\n\n", about.trim_end_matches('.').replace('<', "&lt;")).unwrap();
+    write!(text, "## {path}\n\n{}.\n\n", paragraphs(about.trim_end_matches('.')).replace('<', "&lt;")).unwrap();
     if command.has_subcommands() {
         for child in command.get_subcommands_mut().filter(|child| !child.is_hide_set() && child.get_name() != "help") {
             let path = format!("{path} {}", child.get_name());

@@ -1,4 +1,4 @@
-//! `amiproof report --format asff --send`: the findings of a run in Security Hub.
+//! `amiproof report --output asff --send`: the findings of a run in Security Hub.
 
 use amiproof_core::aws::security_hub::{self, Sent};
 use amiproof_core::aws::{AwsError, Class, Identity};
@@ -23,7 +23,7 @@ pub(super) fn run(
     output: &Output,
 ) -> Result<ExitCode, Failure> {
     if args.format != Some(Format::Asff) {
-        return Err(Failure::usage("only findings can be sent", "give --format asff with --send"));
+        return Err(Failure::usage("only findings can be sent", "give --output asff with --send"));
     }
     let cluster = &report.cluster;
     if cluster.lab {
@@ -91,13 +91,13 @@ fn of_other_account(report: &Report, caller: Option<&Identity>) -> Option<Failur
 fn say_refused(sent: &Sent, output: &Output) {
     // What it says of each finding of an account that has not enabled it (user guide, "BatchImportFindings for finding providers").
     if sent.refused.iter().any(|refused| refused.reason.starts_with("InvalidAccess")) {
-        output.note("hint: enable Security Hub in that account and region");
+        output.alert("hint: enable Security Hub in that account and region");
     }
     for refused in sent.refused.iter().take(NAMED) {
-        output.note(format_args!("error: Security Hub did not take {}: {}", refused.id, refused.reason));
+        output.alert(format_args!("error: Security Hub did not take {}: {}", refused.id, refused.reason));
     }
     if sent.refused.len() > NAMED {
-        output.note(format_args!("error: nor {} more findings", sent.refused.len() - NAMED));
+        output.alert(format_args!("error: nor {} more findings", sent.refused.len() - NAMED));
     }
 }
 

@@ -1,36 +1,36 @@
 //! The supported files of other tools.
 
-/// The kind of a result file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr, strum::VariantArray)]
+/// The kind of a result file. The documentation of a variant is its help text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr, strum::VariantArray, strum::EnumMessage)]
 #[strum(serialize_all = "kebab-case")]
 pub enum Kind {
-    /// `kube-bench run --json`.
+    /// 'kube-bench run --json'
     KubeBench,
-    /// XCCDF 1.1 or 1.2 with a TestResult.
+    /// XCCDF 1.1 or 1.2 with a TestResult
     Xccdf,
-    /// An Asset Reporting Format file with such results inside.
+    /// An Asset Reporting Format file with such results inside
     Arf,
-    /// The CSV of an Inspector CIS report.
+    /// The CSV of an Inspector CIS report
     InspectorCsv,
-    /// The JSON of `aws inspector2 get-cis-scan-result-details` or `list-cis-scan-results-aggregated-by-checks`.
+    /// The JSON of 'aws inspector2 get-cis-scan-result-details' or 'list-cis-scan-results-aggregated-by-checks'
     InspectorJson,
-    /// SARIF 2.1.0.
+    /// SARIF 2.1.0
     Sarif,
-    /// JUnit XML.
+    /// JUnit XML
     Junit,
-    /// InSpec's JSON report.
+    /// InSpec's JSON report
     Inspec,
-    /// HDF, the Heimdall Data Format: InSpec's JSON as MITRE's converters and amiproof write it.
+    /// HDF, the Heimdall Data Format: InSpec's JSON as MITRE's converters and amiproof write it
     Hdf,
-    /// OCSF compliance findings (class 2003), as a list or as one event per line.
+    /// OCSF compliance findings (class 2003), as a list or as one event per line
     Ocsf,
-    /// ASFF, the findings of AWS Security Hub.
+    /// ASFF, the findings of AWS Security Hub
     Asff,
-    /// CTRF, the Common Test Report Format.
+    /// CTRF, the Common Test Report Format
     Ctrf,
-    /// `goss validate --format json`.
+    /// 'goss validate --format json'
     Goss,
-    /// The JSON of `apiclient report cis` on a Bottlerocket host.
+    /// The JSON of 'apiclient report cis' on a Bottlerocket host
     Bottlerocket,
 }
 

@@ -1,4 +1,4 @@
-//! amiproof's own rows in the formats of other programs (`report --format sarif`, `hdf`, `ocsf`, `asff`, `ctrf`).
+//! amiproof's own rows in the formats of other programs (`report --output sarif`, `hdf`, `ocsf`, `asff`, `ctrf`).
 //!
 //! Each format keeps the column, the check, the control and amiproof's own status of a row beside the status that it
 //! defines itself. The format decides whether a row passed or failed; amiproof's status only selects one of several
