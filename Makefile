@@ -193,8 +193,8 @@ $(MACHETE):
 unused: $(MACHETE) ## Look for dependencies that nothing uses
 	$(MACHETE)
 
-bench: ## Measure speed and size against their targets
-	$(CARGO) bench --locked -p amiproof --bench targets
+bench: python chromium ## Measure speed and size against their targets
+	$(TEST_ENV) $(CARGO) bench --locked -p amiproof --bench targets
 
 schemas: ## Regenerate the JSON Schemas and snapshots
 	AMIPROOF_UPDATE=1 INSTA_UPDATE=always $(CARGO) test --workspace

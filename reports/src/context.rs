@@ -4,7 +4,8 @@
 //! exit code follows from; the gates that a baseline holds open are shown in the rows.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::cell::RefCell;
+use std::collections::{HashMap, HashSet};
 
 use amiproof_model::conclusion::{Conclusion, Scope, Summary, weight};
 use amiproof_model::name::CheckId;
@@ -16,12 +17,14 @@ use crate::compare::comparison::Comparison;
 
 /// A report, compared with a baseline.
 pub(crate) struct Context<'a> {
-    original: &'a Report,
+    pub(crate) original: &'a Report,
     /// The report with the gates that the baseline holds open.
     pub(crate) report: Cow<'a, Report>,
     /// What changed since the baseline.
     pub(crate) comparison: Option<Comparison>,
     news: HashSet<(Subject, CheckId)>,
+    /// The conclusions that were asked for, of the run (none) and of columns: each needs a look at every result.
+    verdicts: RefCell<HashMap<Option<Subject>, Summary>>,
 }
 
 impl<'a> Context<'a> {
@@ -29,17 +32,28 @@ impl<'a> Context<'a> {
         let comparison = baseline.map(|baseline| compare(baseline, report));
         let news = comparison.iter().flat_map(Comparison::news);
         let news = news.map(|change| (change.subject.clone(), change.check.clone())).collect();
-        Self { original: report, report: held_against(report, baseline), comparison, news }
+        let verdicts = RefCell::default();
+        Self { original: report, report: held_against(report, baseline), comparison, news, verdicts }
     }
 
     /// The conclusion of the run, which matches its exit code.
     pub(crate) fn verdict(&self) -> Summary {
-        self.summary(Scope::Run)
+        self.concluded(None)
     }
 
     /// The conclusion of a column.
     pub(crate) fn verdict_of(&self, subject: &Subject) -> Summary {
-        self.summary(Scope::Of(subject))
+        self.concluded(Some(subject))
+    }
+
+    fn concluded(&self, subject: Option<&Subject>) -> Summary {
+        let place = subject.cloned();
+        let known = self.verdicts.borrow().get(&place).cloned();
+        known.unwrap_or_else(|| {
+            let summary = self.summary(subject.map_or(Scope::Run, Scope::Of));
+            self.verdicts.borrow_mut().insert(place, summary.clone());
+            summary
+        })
     }
 
     fn summary(&self, scope: Scope<'_>) -> Summary {

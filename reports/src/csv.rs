@@ -8,6 +8,7 @@ use crate::context::Context;
 use crate::error::RenderError;
 use crate::origin::origin_word;
 use crate::sheet::{self, Sheet};
+use crate::target::{self, Target};
 use crate::times::{self, Times};
 use crate::{text, waivers};
 
@@ -47,14 +48,17 @@ const FIELD_LIMIT: usize = 32_000;
 /// # Errors
 /// When the CSV cannot be written, which would be a bug in amiproof.
 pub fn render(report: &Report, baseline: Option<&Report>) -> Result<String, RenderError> {
-    let broken = |error: ::csv::Error| RenderError::Csv(error.to_string());
-    let context = Context::of(report, baseline);
+    target::text(|out| write_to(&Context::of(report, baseline), out))
+}
+
+/// As [`render`], line by line.
+pub(crate) fn write_to(context: &Context<'_>, out: &mut dyn Target) -> Result<(), RenderError> {
     let sheet = Sheet::of(&context.report);
-    let times = Times::of(&context.report);
+    let times = Times::of(sheet.decisive());
     let run = context.verdict().conclusion.as_str();
     let verdicts: Vec<&str> =
         sheet.columns.iter().map(|column| context.verdict_of(&column.subject).conclusion.as_str()).collect();
-    let mut writer = ::csv::Writer::from_writer(Vec::new());
+    let mut writer = ::csv::Writer::from_writer(out);
     writer.write_record(HEADER).map_err(broken)?;
     for row in sheet.suites.iter().flat_map(|suite| &suite.rows) {
         for (cell, verdict) in row.cells.iter().zip(&verdicts) {
@@ -67,8 +71,15 @@ pub fn render(report: &Report, baseline: Option<&Report>) -> Result<String, Rend
     for line in waivers::lines(&context.report) {
         writer.write_record(of_waiver(&context.report, &line)).map_err(broken)?;
     }
-    let bytes = writer.into_inner().map_err(|error| RenderError::Csv(error.to_string()))?;
-    String::from_utf8(bytes).map_err(|error| RenderError::Csv(error.to_string()))
+    writer.flush().map_err(RenderError::Write)
+}
+
+fn broken(error: ::csv::Error) -> RenderError {
+    let sentence = error.to_string();
+    match error.into_kind() {
+        ::csv::ErrorKind::Io(error) => RenderError::Write(error),
+        _ => RenderError::Csv(sentence),
+    }
 }
 
 /// The context of a line.

@@ -2,13 +2,13 @@
 
 use std::path::PathBuf;
 
-/// Why a format could not be rendered. Renderers accept every report, so all but [`RenderError::File`] and
-/// [`RenderError::NoImage`] are bugs in amiproof.
+/// Why a format could not be rendered. Renderers accept every report, so all but [`RenderError::File`],
+/// [`RenderError::Write`] and [`RenderError::NoImage`] are bugs in amiproof.
 #[derive(Debug, thiserror::Error)]
 pub enum RenderError {
     /// The report, or a comparison, could not be written as JSON.
     #[error("could not write the report as JSON: {0}")]
-    Json(#[from] serde_json::Error),
+    Json(serde_json::Error),
     /// JUnit could not be written.
     #[error("could not write JUnit XML: {0}")]
     Xml(String),
@@ -26,6 +26,9 @@ pub enum RenderError {
         /// The run.
         run: String,
     },
+    /// What was rendered could not be written.
+    #[error("could not write: {0}")]
+    Write(std::io::Error),
     /// The file could not be written.
     #[error("could not write {}: {source}; make the folder writable and run 'amiproof report' again", path.display())]
     File {
@@ -34,4 +37,10 @@ pub enum RenderError {
         /// The error of the operating system.
         source: std::io::Error,
     },
+}
+
+impl From<serde_json::Error> for RenderError {
+    fn from(error: serde_json::Error) -> Self {
+        if error.is_io() { Self::Write(error.into()) } else { Self::Json(error) }
+    }
 }

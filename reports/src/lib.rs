@@ -1,7 +1,7 @@
 //! JUnit, matrix and comparison: pure functions of a report.
 //!
 //! Nothing here reads a clock, the environment or the network; the same report gives the same bytes. [`render`] makes one
-//! format, [`write_all`] puts all files beside `report.json`, [`compare`] compares two runs.
+//! format, [`render_to`] writes it piece by piece, [`write_all`] puts all files beside `report.json`, [`compare`] compares two runs.
 
 mod cause;
 pub mod compare;
@@ -26,6 +26,7 @@ mod release_notes;
 pub mod releases;
 mod scans;
 mod sheet;
+mod target;
 pub mod terminal;
 mod text;
 mod times;
@@ -35,8 +36,10 @@ use std::path::{Path, PathBuf};
 
 use amiproof_model::report::Report;
 
+use self::context::Context;
 pub use self::error::RenderError;
-pub use self::file::write_file;
+pub use self::file::{write_file, write_with};
+pub use self::target::Target;
 pub use self::terminal::Style;
 
 /// The formats of a report. The documentation of a variant is its help text. The first ones are files of every run; those after the
@@ -134,29 +137,57 @@ pub struct Options<'a> {
 /// # Errors
 /// See [`RenderError`].
 pub fn render(format: Format, report: &Report, options: &Options<'_>) -> Result<String, RenderError> {
-    match format {
-        Format::Json => {
-            let mut json = serde_json::to_string_pretty(&report.for_file())?;
-            json.push('\n');
-            Ok(json)
+    target::text(|out| render_to(format, report, options, out))
+}
+
+/// As [`render`], written as it is made. What is in memory at once of a format with a file does not depend on how long its texts are, but for
+/// the page, which has the texts of its drawers up to a limit.
+///
+/// # Errors
+/// See [`RenderError`]; also when it cannot be written.
+pub fn render_to(
+    format: Format,
+    report: &Report,
+    options: &Options<'_>,
+    out: &mut dyn Target,
+) -> Result<(), RenderError> {
+    let baseline = options.baseline;
+    let whole = match format {
+        Format::Json => return report.write(&mut *out).map_err(RenderError::from),
+        Format::Junit | Format::Html | Format::Csv | Format::Markdown | Format::Terminal => {
+            return write_form(format, &Context::of(report, baseline), options, out);
         }
-        Format::Junit => junit::render(report, options.baseline),
-        Format::Html => html::render(report, options.baseline, options.history),
-        Format::Markdown => Ok(markdown::render(report, options.baseline)),
-        Format::Csv => csv::render(report, options.baseline),
-        Format::Terminal => Ok(terminal::render(report, options.baseline, &options.style)),
-        Format::Sarif => machine::sarif(report, options.baseline),
-        Format::Ctrf => machine::ctrf(report, options.baseline),
-        Format::Hdf => machine::hdf(report, options.baseline),
-        Format::Ocsf => machine::ocsf(report, options.baseline),
-        Format::Asff => machine::asff(report, options.baseline),
-        Format::Oscal => machine::oscal(report, options.baseline),
+        Format::Sarif => machine::sarif(report, baseline)?,
+        Format::Ctrf => machine::ctrf(report, baseline)?,
+        Format::Hdf => machine::hdf(report, baseline)?,
+        Format::Ocsf => machine::ocsf(report, baseline)?,
+        Format::Asff => machine::asff(report, baseline)?,
+        Format::Oscal => machine::oscal(report, baseline)?,
         Format::InToto => {
             let written = || Ok::<_, RenderError>(machine::digest(&render(Format::Json, report, &Options::default())?));
             let digest = options.digest.map_or_else(written, |digest| Ok(digest.to_owned()))?;
-            machine::in_toto(report, options.baseline, &digest)
+            machine::in_toto(report, baseline, &digest)?
         }
-    }
+    };
+    out.write_all(whole.as_bytes()).map_err(RenderError::Write)
+}
+
+/// The formats that show the report with what was compared and concluded, which is needed once for all of them.
+fn write_form(
+    format: Format,
+    context: &Context<'_>,
+    options: &Options<'_>,
+    out: &mut dyn Target,
+) -> Result<(), RenderError> {
+    let whole = match format {
+        Format::Junit => return junit::write_to(context, out),
+        Format::Html => return html::write_to(context, options.history, out),
+        Format::Csv => return csv::write_to(context, out),
+        Format::Markdown => markdown::of(context),
+        Format::Terminal => terminal::of(context, &options.style),
+        other => return render_to(other, context.original, options, out),
+    };
+    out.write_all(whole.as_bytes()).map_err(RenderError::Write)
 }
 
 /// Writes the report and every format with a file into `folder`, which must exist. One that fails does not stop the others; the
@@ -185,12 +216,10 @@ fn write(
     wanted: impl Fn(Format) -> bool,
 ) -> Vec<(Format, Result<PathBuf, RenderError>)> {
     let options = Options { baseline, ..Options::default() };
+    let context = Context::of(report, baseline);
     let files = Format::ALL.iter().copied().filter_map(|format| Some((format, format.file_name()?)));
     files
         .filter(|(format, _)| wanted(*format))
-        .map(|(format, name)| {
-            let written = render(format, report, &options).and_then(|text| write_file(folder, name, &text));
-            (format, written)
-        })
+        .map(|(format, name)| (format, write_with(folder, name, |out| write_form(format, &context, &options, out))))
         .collect()
 }

@@ -1,8 +1,8 @@
-//! Attribution of times: the time of a scan counts once, and not for each of its controls.
+//! Attribution of times: the time of a scan counts once, and not for each of its controls. Its first control has it, so that times add up.
 
 use std::collections::HashMap;
 
-use amiproof_model::report::{CheckResult, Report, Subject};
+use amiproof_model::report::{CheckResult, Subject};
 use jiff::Timestamp;
 
 /// Seconds in a year: no check takes longer, and sums of such numbers stay finite.
@@ -11,26 +11,42 @@ pub(crate) const YEAR: f64 = 31_536_000.0;
 /// What identifies a scan: rows that share all of it come from one scan and share its time.
 type Scan<'a> = (&'a Subject, &'a str, &'a str, Timestamp, u64);
 
-/// The times of a report's results.
-pub(crate) struct Times<'a>(HashMap<Scan<'a>, usize>);
+/// The times of results.
+pub(crate) struct Times<'a>(HashMap<Scan<'a>, Rows<'a>>);
+
+/// The rows of a scan.
+struct Rows<'a> {
+    first: &'a CheckResult,
+    number: usize,
+}
 
 impl<'a> Times<'a> {
-    pub(crate) fn of(report: &'a Report) -> Self {
-        let mut rows: HashMap<Scan<'a>, usize> = HashMap::new();
-        for scan in report.results.iter().filter_map(scan) {
-            *rows.entry(scan).or_insert(0) += 1;
+    /// The times of the results that a form shows.
+    pub(crate) fn of(results: impl IntoIterator<Item = &'a CheckResult>) -> Self {
+        let mut scans: HashMap<Scan<'a>, Rows<'a>> = HashMap::new();
+        for result in results {
+            if let Some(scan) = scan(result) {
+                scans.entry(scan).or_insert(Rows { first: result, number: 0 }).number += 1;
+            }
         }
-        Self(rows)
+        Self(scans)
+    }
+
+    fn rows<'s>(&'s self, result: &'s CheckResult) -> Option<&'s Rows<'s>> {
+        self.0.get(&scan(result)?).filter(|rows| rows.number > 1)
     }
 
     /// Whether the result is one of several that a scan answered in one go: its time is the scan's.
     pub(crate) fn is_shared(&self, result: &CheckResult) -> bool {
-        scan(result).is_some_and(|scan| self.0.get(&scan).is_some_and(|rows| *rows > 1))
+        self.rows(result).is_some()
     }
 
-    /// What the result took by itself, seconds: nothing where a scan answered it among others.
+    /// What the result adds to the time of everything, seconds: of several that a scan answered, the first has the scan's time.
     pub(crate) fn own(&self, result: &CheckResult) -> f64 {
-        if self.is_shared(result) { 0.0 } else { legal(result.seconds) }
+        match self.rows(result) {
+            Some(rows) if !std::ptr::eq(rows.first, result) => 0.0,
+            _ => legal(result.seconds),
+        }
     }
 }
 
@@ -43,6 +59,12 @@ fn scan(result: &CheckResult) -> Option<Scan<'_>> {
 pub(crate) fn legal(seconds: f64) -> f64 {
     // A negative zero plus zero is zero.
     if seconds.is_finite() { (seconds.clamp(0.0, YEAR) * 1000.0).round() / 1000.0 + 0.0 } else { 0.0 }
+}
+
+/// Whole milliseconds.
+#[expect(clippy::cast_possible_truncation, reason = "at most a year")]
+pub(crate) fn milliseconds(seconds: f64) -> i64 {
+    (legal(seconds) * 1000.0).round() as i64
 }
 
 /// The wall clock that spans of time cover together, seconds: what overlaps counts once, what lies between them not at all.
@@ -81,6 +103,23 @@ mod tests {
             assert!((sum - expected).abs() < 1e-9, "{sum} is not {expected}");
             assert!(sum.is_sign_positive());
         }
+    }
+
+    #[test]
+    fn of_the_rows_of_a_scan_the_first_has_its_time_and_of_two_scans_each() {
+        let row = |variant: &str, seconds: f64| CheckResult {
+            scanner: Some("inspector".to_owned()),
+            seconds,
+            ..CheckResult::new(
+                "os-cis/cis-al2023-1.0.0/1.1".parse().unwrap(),
+                Subject::Variant(variant.parse().unwrap()),
+                amiproof_model::verdict::Outcome::Pass,
+            )
+        };
+        let rows = [row("a", 9.5), row("a", 9.5), row("b", 3.0), row("b", 3.0), row("c", 1.0)];
+        let times = Times::of(&rows);
+        assert_eq!(rows.each_ref().map(|row| times.own(row)), [9.5, 0.0, 3.0, 0.0, 1.0]);
+        assert_eq!(rows.each_ref().map(|row| times.is_shared(row)), [true, true, true, true, false]);
     }
 
     #[test]

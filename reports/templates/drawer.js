@@ -11,6 +11,16 @@ function facts(pairs) {
   return list;
 }
 
+// What several drawers have in common is in the data once.
+const PARTS = ['findings', 'evidence', 'cause', 'waiver', 'placements', 'attempts', 'exercises'];
+
+/** The content of a cell's drawer. */
+function detailOf(cell) {
+  const own = cell ? data.details[cell[AT_DETAIL]] : {};
+  const parts = PARTS.filter((name) => own[name]).map((name) => [name, data.parts[own[name]]]);
+  return { ...own, ...Object.fromEntries(parts) };
+}
+
 function findings(detail) {
   return (detail.findings || []).map(([resource, summary, text, remedy]) => el('div', { class: 'finding' },
     el('strong', {}, resource), el('p', {}, summary),
@@ -49,7 +59,7 @@ function cause(detail) {
 
 /** What each scanner answered, where several judge the control. */
 function answers(cell) {
-  const all = cell && cell[AT_ANSWERS] ? data.details[cell[AT_ANSWERS]] : null;
+  const all = cell && cell[AT_ANSWERS] ? data.parts[cell[AT_ANSWERS]] : null;
   if (!all) return [];
   const list = all.answers.map(([scanner, status, reason, check]) => {
     const one = STATUS[status];
@@ -88,7 +98,7 @@ function took(cell, detail) {
 function open(row, column, step = true) {
   const drawer = $('drawer');
   const cell = column < 0 ? null : row.cells[column];
-  const detail = (cell && data.details[cell[AT_DETAIL]]) || {};
+  const detail = detailOf(cell);
   opened = { row, column };
   const close = el('button', { type: 'button', class: 'close', 'aria-label': 'Close' }, '×');
   close.addEventListener('click', () => shut());

@@ -18,7 +18,7 @@ for (const suite of data.suites) {
     row.suite = suite;
     row.number = rows.length;
     const reasons = new Set(row.cells.filter(Boolean).map((cell) => data.strings[cell[AT_REASON]]));
-    const answers = row.cells.filter((cell) => cell && cell[AT_ANSWERS]).flatMap((cell) => data.details[cell[AT_ANSWERS]].answers);
+    const answers = row.cells.filter((cell) => cell && cell[AT_ANSWERS]).flatMap((cell) => data.parts[cell[AT_ANSWERS]].answers);
     for (const [scanner, , reason] of answers) reasons.add(`${scanner} ${reason}`);
     row.haystack = [row.id, ...(row.others || []), row.title, row.control || '', ...reasons].join('\n').toLowerCase();
     rows.push(row);
@@ -52,7 +52,7 @@ const plural = (number, word) => `${number} ${word}${number === 1 ? '' : 's'}`;
 const columns = () => data.columns.map((_, at) => at).filter((at) => !filter.columns.size || filter.columns.has(at));
 /** A suite's name, with those of other suites that judge controls of its rows. */
 const label = (suite) => [suite.name, ...(suite.others || [])].join(', ');
-const originOf = (cell) => (data.details[cell[AT_DETAIL]] || {}).origin || '';
+const originOf = (cell) => data.details[cell[AT_DETAIL]].origin || '';
 const picks = () => filter.status.size || filter.change.size || filter.origin;
 const filtered = () => Boolean(filter.query || filter.suite || filter.level || filter.differs || picks());
 
@@ -89,7 +89,7 @@ function cellMarkup(row, at, dims) {
   const one = STATUS[cell[AT_STATUS]];
   const change = cell[AT_CHANGE] ? `<span class="change">${esc(data.changes[cell[AT_CHANGE] - 1])}</span>` : '';
   const reason = data.strings[cell[AT_REASON]];
-  const differ = cell[AT_ANSWERS] && data.details[cell[AT_ANSWERS]].differ;
+  const differ = cell[AT_ANSWERS] && data.parts[cell[AT_ANSWERS]].differ;
   const mark = differ ? '<span class="change" title="scanners disagree"><span aria-hidden="true">≠</span><span class="unseen">scanners disagree</span></span>' : '';
   const dim = dims && !hit(cell) ? ' dim' : '';
   const open = opened && opened.row === row && opened.column === at ? ' class="open"' : '';

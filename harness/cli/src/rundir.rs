@@ -9,7 +9,7 @@ use std::time::Duration;
 use amiproof_core::bounded;
 use amiproof_core::ledger::Ledger;
 use amiproof_model::name::RunId;
-use amiproof_model::report::Report;
+use amiproof_model::report::{ParseError, Report};
 use camino::{Utf8Path, Utf8PathBuf};
 use jiff::{Timestamp, tz::TimeZone};
 use sha2::{Digest as _, Sha256};
@@ -274,34 +274,35 @@ pub(crate) fn read_report(dir: &Utf8Path, which: Option<&str>) -> Result<(Report
         Some(text) if Utf8Path::new(text).join("report.json").is_file() => Utf8Path::new(text).join("report.json"),
         other => RunDir::open(dir, other)?.report(),
     };
-    let text = bounded::text(&path, bounded::REPORT).map_err(|error| {
-        Failure::usage(
+    match read_file(&path) {
+        Ok(report) => Ok((report, path)),
+        Err(ParseError::Read(error)) => Err(Failure::usage(
             format!("cannot read the report {path}: {error}"),
             "name a run of this folder or the path of a report.json",
-        )
-    })?;
-    let report = Report::parse(&text).map_err(|error| {
-        Failure::usage(
+        )),
+        Err(error) => Err(Failure::usage(
             format!("{path}: {error}"),
             "name a report.json that this version of amiproof, or an older one, wrote",
-        )
-    })?;
-    Ok((report, path))
+        )),
+    }
+}
+
+/// Reads the report in a file, without the text of it in memory.
+fn read_file(path: &Utf8Path) -> Result<Report, ParseError> {
+    Report::read(bounded::open(path, bounded::REPORT).map_err(ParseError::Read)?)
 }
 
 /// The newest run before `except` that has a report: what 'nightly' compares with. Not one of releases, whose columns are none of the matrix.
 pub(crate) fn previous(dir: &Utf8Path, matrix: &str, except: &RunId) -> Option<Report> {
-    let mut reports: Vec<Report> = std::fs::read_dir(dir.join("runs"))
+    // One after the other: of many large ones only two are in memory.
+    std::fs::read_dir(dir.join("runs"))
         .ok()?
         .filter_map(Result::ok)
         .filter(|entry| entry.file_name().to_str() != Some(except.as_str()))
         .filter_map(|entry| Utf8PathBuf::from_path_buf(entry.path().join("report.json")).ok())
-        .filter_map(|path| bounded::text(&path, bounded::REPORT).ok())
-        .filter_map(|text| Report::parse(&text).ok())
+        .filter_map(|path| read_file(&path).ok())
         .filter(|report| report.run.matrix == matrix && !report.run.interrupted && report.run.releases.is_empty())
-        .collect();
-    reports.sort_by_key(|report| report.run.started);
-    reports.pop()
+        .max_by_key(|report| report.run.started)
 }
 
 /// The run that commands without a name mean.

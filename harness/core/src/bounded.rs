@@ -1,9 +1,8 @@
 //! Reads files that others may have written, up to a limit: a report may come from a CI artifact, a manifest from a build, and an endless
-//! one
-//! must not exhaust memory.
+//! one must not exhaust memory.
 
 use std::fs::File;
-use std::io::{self, ErrorKind, Read as _};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
 
 use camino::Utf8Path;
 
@@ -15,6 +14,42 @@ pub const REPORT: u64 = 512 * MIB;
 pub const LEDGER: u64 = 64 * MIB;
 /// Maximum size of other files, bytes: waiver files, Packer manifests.
 pub const MANIFEST: u64 = 16 * MIB;
+
+/// A file of limited size, to be read piece by piece.
+#[derive(Debug)]
+pub struct Bounded {
+    file: File,
+    most: u64,
+    /// How much was read since it was opened or rewound, bytes.
+    read: u64,
+}
+
+/// Opens a file of limited size. Reading more than that is an error, too: a pipe does not say how long it is.
+///
+/// # Errors
+/// As [`bytes()`].
+pub fn open(path: &Utf8Path, most: u64) -> io::Result<Bounded> {
+    let file = File::open(path)?;
+    if file.metadata()?.len() > most {
+        return Err(too_large(most));
+    }
+    Ok(Bounded { file, most, read: 0 })
+}
+
+impl Read for Bounded {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let length = self.file.read(into)?;
+        self.read += length as u64;
+        if self.read > self.most { Err(too_large(self.most)) } else { Ok(length) }
+    }
+}
+
+impl Seek for Bounded {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.read = self.file.seek(to)?;
+        Ok(self.read)
+    }
+}
 
 /// The bytes of a file of limited size.
 ///
@@ -71,6 +106,9 @@ mod tests {
     fn a_file_without_an_end_is_read_up_to_the_limit() {
         let refused = bytes(Utf8Path::new("/dev/zero"), MIB).unwrap_err();
         assert_eq!(refused.kind(), ErrorKind::FileTooLarge);
+        let mut endless = open(Utf8Path::new("/dev/zero"), MIB).unwrap();
+        let refused = io::copy(&mut endless, &mut io::sink()).unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::FileTooLarge);
     }
 
     #[test]
@@ -78,6 +116,12 @@ mod tests {
         let (_folder, path) = sparse(3);
         assert_eq!(text(&path, 3).unwrap(), "\0\0\0");
         assert_eq!(text(&path, 2).unwrap_err().kind(), ErrorKind::FileTooLarge);
+        assert_eq!(open(&path, 2).unwrap_err().kind(), ErrorKind::FileTooLarge);
+        let mut file = open(&path, 3).unwrap();
+        for _ in 0..2 {
+            assert_eq!(io::copy(&mut file, &mut io::sink()).unwrap(), 3);
+            file.rewind().unwrap();
+        }
         std::fs::write(&path, [0xff]).unwrap();
         assert_eq!(text(&path, 3).unwrap_err().to_string(), "it is not text in UTF-8");
     }

@@ -142,13 +142,13 @@ impl ScanRow {
     /// Its row in a report, with the disposition of the outcome alone, and a duration of zero, because the scan took the time.
     pub fn into_result(self, subject: Subject, started: Timestamp) -> CheckResult {
         CheckResult {
-            title: self.title,
+            title: self.title.into(),
             control: self.control,
             level: self.level,
             severity: self.severity,
             scanner: Some(self.scanner).filter(|name| !name.is_empty()),
             started,
-            placements: self.decision.placements,
+            placements: self.decision.placements.into(),
             traffic: self.decision.traffic,
             evidence: self.decision.evidence,
             ..CheckResult::new(self.check, subject, self.decision.verdict.into())

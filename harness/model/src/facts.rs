@@ -129,7 +129,7 @@ const TOPICS: [(&str, &[&str]); 6] = [
 
 /// The facts of a node that a scanner's row is about: those that its title or a finding names, such as a kernel setting or a mount.
 fn of_control(result: &CheckResult, node: &NodeRecord) -> Vec<String> {
-    let mut text = result.title.clone();
+    let mut text = result.title.to_string();
     if let Outcome::Fail { findings } = &result.outcome {
         findings.iter().for_each(|finding| text.extend([" ", &finding.summary, " ", &finding.detail]));
     }

@@ -38,6 +38,7 @@ pub mod schema;
 pub mod second_opinion;
 pub mod selector;
 pub mod setting;
+pub mod text;
 pub mod threshold;
 pub mod verdict;
 pub mod vocabulary;

@@ -1,6 +1,7 @@
 //! Names that cannot be wrong once they exist: each is parsed from text exactly once.
 
 use std::fmt;
+use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -31,10 +32,17 @@ macro_rules! name {
     };
     ($(#[$doc:meta])* $type:ident, $what:literal, $rule:literal, $check:expr, $current:expr) => {
         $(#[$doc])*
-        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
-        #[serde(try_from = "String", into = "String")]
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, JsonSchema)]
+        #[serde(try_from = "String")]
         #[schemars(with = "String")]
-        pub struct $type(String);
+        // A report has a hundred thousand of them and few that differ; a copy is another reference.
+        pub struct $type(Arc<str>);
+
+        impl Serialize for $type {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(&self.0)
+            }
+        }
 
         impl $type {
             /// The name as text.
@@ -50,7 +58,7 @@ macro_rules! name {
                 let check: fn(&str) -> bool = $check;
                 let current: fn(String) -> String = $current;
                 if check(&text) {
-                    Ok(Self(current(text)))
+                    Ok(Self(current(text).into()))
                 } else {
                     Err(NameError { what: $what, text, rule: $rule.to_owned() })
                 }
@@ -67,7 +75,7 @@ macro_rules! name {
 
         impl From<$type> for String {
             fn from(name: $type) -> Self {
-                name.0
+                name.0.to_string()
             }
         }
 
@@ -173,7 +181,7 @@ name!(
 impl CheckId {
     /// The suite, which is the part before the first `/`.
     pub fn suite(&self) -> &str {
-        self.0.split_once('/').map_or(self.0.as_str(), |(suite, _)| suite)
+        self.0.split_once('/').map_or(&*self.0, |(suite, _)| suite)
     }
 
     /// What comes after the suite.

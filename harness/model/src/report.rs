@@ -13,12 +13,15 @@ pub(crate) mod counts;
 mod differences;
 mod file;
 pub mod impact;
+mod lines;
 mod merged;
 pub(crate) mod phase;
+pub(crate) mod placements;
 pub mod proof;
 pub(crate) mod result;
 pub(crate) mod scan;
 pub(crate) mod severity;
+mod shared;
 pub(crate) mod subject;
 
 use indexmap::IndexMap;
@@ -33,6 +36,7 @@ pub use self::counts::Counts;
 pub use self::file::ParseError;
 pub use self::impact::Impact;
 pub use self::phase::{Phase, PhaseEnd, PhaseRecord};
+pub use self::placements::Placements;
 pub use self::proof::Proof;
 pub use self::result::CheckResult;
 pub use self::scan::{ImportedFrom, ScanRecord};
@@ -61,6 +65,7 @@ pub struct Report {
     /// One entry per AMI variant, in the order of the matrix file: the columns of the matrix.
     pub variants: Vec<VariantRecord>,
     /// One entry per check and subject, in the order in which suites and checks are registered: the cells.
+    #[serde(deserialize_with = "shared::results")]
     pub results: Vec<CheckResult>,
     /// Why variants failed, as far as facts of their nodes tell: one entry per variant that its hardening broke.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

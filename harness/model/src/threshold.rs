@@ -93,7 +93,7 @@ fn account(report: &mut Report, subject: &Subject, suite: &str, meaning: &Dispos
 /// The row of a gate; `None` only if the suite's name is not valid in a check id, which the matrix file rejects.
 fn row(id: String, title: &str, subject: &Subject, outcome: Outcome, now: Timestamp) -> Option<CheckResult> {
     let check = CheckId::try_from(id).ok()?;
-    Some(CheckResult { title: title.to_owned(), started: now, ..CheckResult::new(check, subject.clone(), outcome) })
+    Some(CheckResult { title: title.into(), started: now, ..CheckResult::new(check, subject.clone(), outcome) })
 }
 
 #[cfg(test)]

@@ -15,10 +15,11 @@ use crate::error::RenderError;
 use crate::junit::case::{Draft, Kind};
 use crate::junit::suite::{Root, SuiteDraft};
 use crate::junit::write::render_suites;
+use crate::target;
 
 /// The comparison as JUnit XML.
 pub(super) fn render(comparison: &Comparison) -> Result<String, RenderError> {
-    let mut suites: IndexMap<String, SuiteDraft> = IndexMap::new();
+    let mut suites: IndexMap<String, SuiteDraft<Draft>> = IndexMap::new();
     for change in &comparison.changes {
         let name = format!("{}/{}", change.subject.as_str(), change.check.suite());
         suite(&mut suites, comparison, name).cases.push(result_case(comparison, change));
@@ -55,14 +56,15 @@ pub(super) fn render(comparison: &Comparison) -> Result<String, RenderError> {
         });
     }
     let name = format!("amiproof compare {}", comparison.candidate.matrix);
-    render_suites(&Root { name, seconds: 0.0 }, suites.into_values().collect())
+    let suites: Vec<SuiteDraft<Draft>> = suites.into_values().collect();
+    target::text(|out| render_suites(&Root { name, seconds: 0.0 }, &suites, out))
 }
 
 fn suite<'a>(
-    suites: &'a mut IndexMap<String, SuiteDraft>,
+    suites: &'a mut IndexMap<String, SuiteDraft<Draft>>,
     comparison: &Comparison,
     name: String,
-) -> &'a mut SuiteDraft {
+) -> &'a mut SuiteDraft<Draft> {
     let caveats = [("notComparable", false), ("comparedAlthoughDifferent", true)];
     let caveats = caveats.into_iter().filter_map(|(name, compared)| {
         let lines = comparison.caveat_lines(compared);

@@ -175,7 +175,7 @@ impl Found<'_> {
                 && matches!(candidate, State::NotEvaluated | State::Error | State::Manual | State::Absent),
             subject: shown.subject.clone(),
             check: shown.check.clone(),
-            title: shown.title.clone(),
+            title: shown.title.to_string(),
             control: shown.control.clone(),
             level: shown.level,
             base,

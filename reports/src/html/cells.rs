@@ -2,30 +2,23 @@
 
 use std::collections::HashMap;
 
-use amiproof_model::judge::Disposition;
 use amiproof_model::name::{CheckId, ControlId};
-use amiproof_model::report::{CheckResult, Report, Severity};
+use amiproof_model::report::{CheckResult, Report};
 use indexmap::{IndexMap, IndexSet};
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::detail::{Detail, Details};
 use super::nights::Tracks;
 use super::nodes::each_once;
-use crate::cause::cause_line;
 use crate::compare::comparison::ResultChange;
 use crate::compare::state::Change;
 use crate::context::{Context, class};
 use crate::history::{History, strip};
 use crate::origin::{origin_sentence, origin_word};
-use crate::sheet::{self, Column, Folded, Row, Sheet, Status};
+use crate::sheet::{self, Column, Row, Sheet, Status};
 use crate::text;
-use crate::times::{self, Times};
-
-/// The most bytes of one detail or evidence text; the same as the model's own limit for evidence.
-const TEXT_LIMIT: usize = 16 * 1024;
-
-/// The most bytes of all details and evidence together: a browser should open the page at once. What failed comes first.
-const TEXT_BUDGET: usize = 8 * 1024 * 1024;
+use crate::times::Times;
 
 /// The status number of a cell that only the baseline has; lower numbers are indexes into [`Status::ALL`].
 const GONE: usize = Status::ALL.len();
@@ -43,8 +36,10 @@ pub(super) struct Data {
     origins: Vec<[&'static str; 2]>,
     /// The words of [`Change`]; a cell refers to it by index plus one, with zero for none.
     changes: Vec<&'static str>,
-    /// The content of drawers; cells refer to it by index.
-    details: IndexSet<Value>,
+    /// The content of drawers; cells refer to it by index. The first one is empty.
+    details: IndexSet<Detail>,
+    /// What contents of drawers have in common, and the answers of several scanners; the first one is nothing.
+    parts: IndexSet<Value>,
     /// Reasons, titles and other texts that many cells share; the first one is empty.
     strings: IndexSet<String>,
     /// Letter, class, height and meaning of the marks of a night, the worst last; empty without a history.
@@ -87,10 +82,9 @@ struct CellData(usize, f64, usize, usize, usize, usize);
 pub(super) fn data(context: &Context<'_>, sheet: &Sheet<'_>, history: Option<&History<'_>>) -> Data {
     let tracks = Tracks::of(history);
     let (report, comparison) = (&*context.report, context.comparison.as_ref());
-    let times = Times::of(report);
+    let times = Times::of(sheet.decisive());
     let mut strings = IndexSet::from([String::new()]);
-    let mut details = IndexSet::from([Value::Null]);
-    let of_result = detail_of_every(report, &times, &mut details);
+    let mut details = Details::of(report, &times);
     let changes: HashMap<(&str, &str), &ResultChange> = comparison
         .into_iter()
         .flat_map(|comparison| &comparison.changes)
@@ -105,9 +99,9 @@ pub(super) fn data(context: &Context<'_>, sheet: &Sheet<'_>, history: Option<&Hi
             Status::of(&result.disposition).place(),
             times.own(result),
             strings.insert_full(text::short_line(&sheet::reason(result), 400)).0,
-            of_result.get(&std::ptr::from_ref(result)).copied().unwrap_or(0),
+            details.place_of(result),
             change.map_or(0, |change| number(change.change)),
-            answers(results).map_or(0, |answers| details.insert_full(answers).0),
+            answers(results).map_or(0, |answers| details.part(answers)),
         ))
     };
     let mut suites: IndexMap<String, Rows> = IndexMap::new();
@@ -145,7 +139,8 @@ pub(super) fn data(context: &Context<'_>, sheet: &Sheet<'_>, history: Option<&Hi
             .collect(),
         origins: origins(report),
         changes: Change::ALL.iter().copied().map(Change::as_str).collect(),
-        details,
+        details: details.all,
+        parts: details.parts,
         strings,
         marks: history.map(|_| strip::marks()).unwrap_or_default(),
     }
@@ -250,124 +245,4 @@ fn column_data(context: &Context<'_>, column: &Column<'_>) -> Value {
         "nodes": variant.nodes.len(),
         "boot": super::tiles::boot(variant),
     })
-}
-
-/// Adds the detail of every result to `details` and returns its index; the most urgent first, because space is limited.
-fn detail_of_every(
-    report: &Report,
-    times: &Times<'_>,
-    details: &mut IndexSet<Value>,
-) -> HashMap<*const CheckResult, usize> {
-    let mut budget = Budget { left: TEXT_BUDGET };
-    let mut results: Vec<&CheckResult> = report.results.iter().collect();
-    results.sort_by_key(|result| Status::of(&result.disposition));
-    results
-        .into_iter()
-        .map(|result| (std::ptr::from_ref(result), details.insert_full(detail(report, result, times, &mut budget)).0))
-        .collect()
-}
-
-fn detail(report: &Report, result: &CheckResult, times: &Times<'_>, budget: &mut Budget) -> Value {
-    let mut detail = serde_json::Map::new();
-    let mut put = |name: &str, value: Value| {
-        let empty = value.is_null() || value.as_array().is_some_and(Vec::is_empty);
-        if !empty {
-            detail.insert(name.to_owned(), value);
-        }
-    };
-    let findings = Folded::of(result);
-    let findings = findings.iter().map(|folded| {
-        json!([
-            folded.place(),
-            text::line(&folded.finding.summary),
-            budget.take(folded.detail()),
-            budget.take(&folded.finding.remediation),
-        ])
-    });
-    put("findings", findings.collect());
-    if times.is_shared(result) {
-        put("scanSeconds", times::legal(result.seconds).into());
-    }
-    let evidence = result.evidence.iter().map(|piece| {
-        json!([
-            text::line(&piece.name),
-            budget.take(&piece.text),
-            piece.file.as_deref().map(text::line),
-            piece.file.as_deref().and_then(link)
-        ])
-    });
-    put("evidence", evidence.collect());
-    put("scanner", result.scanner.as_deref().map(text::line).into());
-    put("severity", result.severity.map(Severity::as_str).into());
-    put("disagreement", result.disagreement.as_deref().map(text::line).into());
-    put("origin", result.origin.map(origin_word).into());
-    if let Some(cause) = report.explained_by(result) {
-        put("cause", json!([text::line(&cause_line(cause)), text::line(&cause.evidence()), cause.help]));
-    }
-    if let Disposition::Waived { owner, reason, until } = &result.disposition {
-        put("waiver", json!([text::line(owner), until.to_string(), text::line(reason)]));
-    }
-    let placements = result.placements.iter().map(|placement| {
-        json!([
-            placement.pod.as_deref().map(text::line),
-            text::line(&placement.node),
-            placement.instance_id,
-            placement.ami_id
-        ])
-    });
-    put("placements", placements.collect());
-    let attempts =
-        result.earlier_attempts.iter().map(|attempt| json!([attempt.as_str(), text::line(attempt.reason())]));
-    put("attempts", attempts.collect());
-    put("exercises", result.exercises.iter().map(|capability| text::line(capability)).collect());
-    if detail.is_empty() { Value::Null } else { detail.into() }
-}
-
-/// How much text is left for the page.
-struct Budget {
-    left: usize,
-}
-
-impl Budget {
-    fn take(&mut self, text: &str) -> String {
-        let clean = text::clean(text);
-        let clean = clean.trim_end();
-        if clean.is_empty() {
-            return String::new();
-        }
-        let limit = TEXT_LIMIT.min(self.left);
-        let taken =
-            text::head_and_tail(clean, limit, "the full text is in report.json and its evidence files").into_owned();
-        self.left = self.left.saturating_sub(taken.len());
-        taken
-    }
-}
-
-/// The relative link to an evidence file; `None` for a path outside of the folder of the page.
-fn link(file: &str) -> Option<String> {
-    let harmless = |part: &str| {
-        !matches!(part, "" | "." | "..") && part.chars().all(|c| c.is_ascii_alphanumeric() || "-._+@,= ".contains(c))
-    };
-    file.split('/').all(harmless).then(|| file.replace(' ', "%20"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_files_below_the_page_become_links() {
-        for (file, expected) in [
-            ("evidence/al2023/kube bench.json", Some("evidence/al2023/kube%20bench.json")),
-            ("../secrets", None),
-            ("/etc/passwd", None),
-            ("https://example.com/x", None),
-            ("javascript:alert(1)", None),
-            ("a//b", None),
-            ("a\\b", None),
-            ("", None),
-        ] {
-            assert_eq!(link(file).as_deref(), expected, "{file}");
-        }
-    }
 }

@@ -6,6 +6,7 @@
 
 mod cells;
 mod decisions;
+mod detail;
 mod failures;
 mod nights;
 mod nodes;
@@ -15,10 +16,14 @@ mod tiles;
 mod timeline;
 mod view;
 
+use std::fmt;
+use std::io;
+
 use amiproof_model::report::Report;
 use askama::Template;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use self::view::View;
@@ -26,6 +31,7 @@ use crate::context::Context;
 use crate::error::RenderError;
 use crate::history::History;
 use crate::sheet::Sheet;
+use crate::target::{self, Target};
 
 const STYLE: &str = include_str!("../../templates/matrix.css");
 const SCRIPT: &str = concat!(
@@ -41,11 +47,11 @@ const SCRIPT: &str = concat!(
 /// The page around everything.
 #[derive(Template)]
 #[template(path = "matrix.html")]
-struct Page {
+struct Page<'a> {
     policy: String,
     style: &'static str,
     script: &'static str,
-    data: String,
+    data: InsideScript<&'a cells::Data>,
     view: View,
 }
 
@@ -58,17 +64,20 @@ pub fn render(
     baseline: Option<&Report>,
     history: Option<&History<'_>>,
 ) -> Result<String, RenderError> {
-    let context = Context::of(report, baseline);
+    target::text(|out| write_to(&Context::of(report, baseline), history, out))
+}
+
+/// As [`render`], element by element.
+pub(crate) fn write_to(
+    context: &Context<'_>,
+    history: Option<&History<'_>>,
+    out: &mut dyn Target,
+) -> Result<(), RenderError> {
     let sheet = Sheet::of(&context.report);
-    let data = serde_json::to_string(&cells::data(&context, &sheet, history))?;
-    let page = Page {
-        policy: policy(),
-        style: STYLE,
-        script: SCRIPT,
-        data: inside_script(&data),
-        view: View::of(&context, &sheet, history),
-    };
-    Ok(page.render()?)
+    let view = View::of(context, &sheet, history);
+    let data = cells::data(context, &sheet, history);
+    let page = Page { policy: policy(), style: STYLE, script: SCRIPT, data: InsideScript(&data), view };
+    page.write_into(out).map_err(RenderError::Write)
 }
 
 /// Allows only this style and this script: even text that was not escaped could do nothing.
@@ -81,9 +90,41 @@ fn policy() -> String {
     )
 }
 
-/// JSON that cannot end the `<script>` element around it: HTML looks for `</script` and `<!--` before anything reads the JSON.
-fn inside_script(json: &str) -> String {
-    json.replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026")
+/// A value as JSON that cannot end the `<script>` element around it: HTML looks for `</script` and `<!--` before anything reads the JSON.
+struct InsideScript<T>(T);
+
+impl<T: Serialize> fmt::Display for InsideScript<T> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        serde_json::to_writer(Escaped(out), &self.0).map_err(|_| fmt::Error)
+    }
+}
+
+/// Writes JSON without markup.
+struct Escaped<'a, 'f>(&'a mut fmt::Formatter<'f>);
+
+impl io::Write for Escaped<'_, '_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        // Whole characters: serde_json writes strings, and pieces of them between what it escapes itself.
+        let text = std::str::from_utf8(bytes).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+        let mut rest = text;
+        while let Some(at) = rest.find(['<', '>', '&']) {
+            let (before, from) = rest.split_at(at);
+            let mut characters = from.chars();
+            let escaped = match characters.next() {
+                Some('<') => "\\u003c",
+                Some('>') => "\\u003e",
+                _ => "\\u0026",
+            };
+            self.0.write_str(before).and_then(|()| self.0.write_str(escaped)).map_err(io::Error::other)?;
+            rest = characters.as_str();
+        }
+        self.0.write_str(rest).map_err(io::Error::other)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// What the template calls besides askama's own filters.
@@ -103,7 +144,7 @@ mod tests {
     #[test]
     fn json_inside_a_script_holds_no_markup_and_reads_back() {
         let nasty = "</script><!--<script> & \u{2028}";
-        let json = inside_script(&serde_json::to_string(nasty).unwrap());
+        let json = InsideScript(nasty).to_string();
         assert!(!json.contains(['<', '>', '&']));
         assert_eq!(serde_json::from_str::<String>(&json).unwrap(), nasty);
     }

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::fmt::Write as _;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use amiproof_model::conclusion::Summary;
 use amiproof_model::judge::Disposition;
@@ -35,6 +36,7 @@ pub(crate) enum Kind {
 }
 
 /// A case with its whole text.
+#[derive(Clone)]
 pub(crate) struct Draft {
     pub(crate) classname: String,
     pub(crate) name: String,
@@ -199,15 +201,18 @@ impl Draft {
     }
 }
 
-/// Makes names and classnames valid, short, and unique as pairs: a second case of the same name gets ` (2)`.
-pub(super) fn make_unique<'a>(cases: impl Iterator<Item = &'a mut Draft>) {
-    let mut taken: HashSet<(String, String)> = HashSet::new();
-    for case in cases {
+/// The names that cases of a document have.
+#[derive(Default)]
+pub(super) struct Names(HashSet<u64>);
+
+impl Names {
+    /// Makes name and classname valid, short, and unique as a pair: a second case of the same name gets ` (2)`.
+    pub(super) fn make_unique(&mut self, case: &mut Draft) {
         case.classname = text::short_line(&case.classname, LINE_LIMIT);
         case.name = text::short_line(&case.name, LINE_LIMIT);
         let whole = case.name.clone();
         let mut number = 1;
-        while !taken.insert((case.classname.clone(), case.name.clone())) {
+        while !self.0.insert(digest(&case.classname, &case.name)) {
             number += 1;
             let suffix = format!(" ({number})");
             case.name = text::short_line(&whole, LINE_LIMIT - suffix.len()) + &suffix;
@@ -215,28 +220,65 @@ pub(super) fn make_unique<'a>(cases: impl Iterator<Item = &'a mut Draft>) {
     }
 }
 
+/// A number instead of the names, which are most of a large document. The same names have the same number; if others had it too, one of them
+/// would get a suffix that it does not need.
+fn digest(classname: &str, name: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (classname, name).hash(&mut hasher);
+    hasher.finish()
+}
+
+/// How large the texts of a case are, bytes.
+pub(super) struct Size {
+    /// Tags, names and message, which are always written.
+    fixed: usize,
+    body: usize,
+    output: usize,
+    /// Whether it is a failure or an error.
+    is_red: bool,
+}
+
+impl Size {
+    pub(super) fn of(case: &Draft) -> Self {
+        /// What the tags and attributes of a case cost, besides their values.
+        const MARKUP: usize = 160;
+        Self {
+            fixed: MARKUP + case.classname.len() + case.name.len() + 2 * case.message.len().min(2 * LINE_LIMIT),
+            body: case.body.len(),
+            output: case.output.len(),
+            is_red: matches!(case.kind, Kind::Failure | Kind::Error),
+        }
+    }
+
+    /// All that a case may write.
+    pub(super) fn all(&self) -> Share {
+        Share { body: self.body.min(TEXT_LIMIT), output: self.output.min(TEXT_LIMIT) }
+    }
+
+    /// What it costs to write all that it may.
+    pub(super) fn cost(&self) -> usize {
+        let Share { body, output } = self.all();
+        self.fixed + body + output
+    }
+}
+
 /// Distributes `budget` bytes: bodies of failures and errors first, then their outputs, then everything else, each up to
 /// [`TEXT_LIMIT`]. Names and messages are deducted first.
-pub(super) fn shares<'a>(cases: impl Iterator<Item = &'a Draft>, budget: usize) -> Vec<Share> {
-    /// What the tags and attributes of a case cost, besides their values.
-    const MARKUP: usize = 160;
-    let cases: Vec<&Draft> = cases.collect();
-    let fixed: usize =
-        cases.iter().map(|c| MARKUP + c.classname.len() + c.name.len() + 2 * c.message.len().min(2 * LINE_LIMIT)).sum();
+pub(super) fn shares(cases: &[Size], budget: usize) -> Vec<Share> {
+    let fixed: usize = cases.iter().map(|case| case.fixed).sum();
     let mut left = budget.saturating_sub(fixed);
     let mut take = |wanted: usize| {
         let share = wanted.min(TEXT_LIMIT).min(left);
         left -= share;
         share
     };
-    let red = |case: &Draft| matches!(case.kind, Kind::Failure | Kind::Error);
     let mut shares = vec![Share::default(); cases.len()];
     for wanted_red in [true, false] {
-        for (case, share) in cases.iter().zip(&mut shares).filter(|(case, _)| red(case) == wanted_red) {
-            share.body = take(case.body.len());
+        for (case, share) in cases.iter().zip(&mut shares).filter(|(case, _)| case.is_red == wanted_red) {
+            share.body = take(case.body);
         }
-        for (case, share) in cases.iter().zip(&mut shares).filter(|(case, _)| red(case) == wanted_red) {
-            share.output = take(case.output.len());
+        for (case, share) in cases.iter().zip(&mut shares).filter(|(case, _)| case.is_red == wanted_red) {
+            share.output = take(case.output);
         }
     }
     shares

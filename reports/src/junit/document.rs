@@ -1,65 +1,131 @@
-//! What `junit-report` does not write, added to its document: totals on the root, `skipped`, wall clock and properties on each suite.
+//! The document around cases that `junit-report` writes, and what that does not write: totals on the root, `skipped`, wall clock and
+//! properties on each suite.
 //!
 //! Jenkins' xunit plugin validates by `junit-10.xsd`, which knows no `skipped` on `testsuites`; it is on each suite.
 
-use quick_xml::events::{BytesEnd, BytesStart, Event};
+use std::fmt::Display;
+
+use quick_xml::events::{BytesDecl, BytesEnd, BytesStart, Event};
 use quick_xml::{Reader, Writer};
 
-use super::case::Kind;
-use super::suite::{JunitCounts, Root, SuiteDraft};
+use super::counted::Counted;
+use super::suite::{Case, JunitCounts, Root, SuiteDraft};
 use crate::error::RenderError;
 use crate::{text, times};
 
-/// Completes the document. The suites are those that it was made from, in the same order.
-pub(super) fn complete(xml: &[u8], document: &Root, suites: &[SuiteDraft]) -> Result<String, RenderError> {
-    let broken = |error: &dyn std::fmt::Display| RenderError::Xml(error.to_string());
-    let mut reader = Reader::from_reader(xml);
-    let mut writer = Writer::new_with_indent(Vec::with_capacity(xml.len() + xml.len() / 8), b' ', 2);
-    let mut remaining = suites.iter();
-    loop {
-        match reader.read_event().map_err(|error| broken(&error))? {
-            Event::Eof => break,
-            Event::Start(tag) if tag.name().as_ref() == b"testsuites" => {
-                writer.write_event(Event::Start(root(document, suites))).map_err(|error| broken(&error))?;
+/// A document that is being written.
+pub(super) struct Document<'a> {
+    writer: Writer<Counted<'a>>,
+    is_empty: bool,
+}
+
+impl<'a> Document<'a> {
+    /// Writes what is before the first suite.
+    pub(super) fn begin<C: Case>(
+        out: Counted<'a>,
+        document: &Root,
+        suites: &[SuiteDraft<C>],
+    ) -> Result<Self, RenderError> {
+        let mut writer = Writer::new_with_indent(out, b' ', 2);
+        let is_empty = suites.is_empty();
+        let root = root(document, suites);
+        write(&mut writer, Event::Decl(BytesDecl::new("1.0", Some("utf-8"), None)))?;
+        write(&mut writer, if is_empty { Event::Empty(root) } else { Event::Start(root) })?;
+        Ok(Self { writer, is_empty })
+    }
+
+    /// Writes the tag of a suite and its properties. Jenkins keeps the package apart from the name, and 'hostname' would be this machine:
+    /// neither may vary between runs.
+    pub(super) fn begin_suite<C: Case>(&mut self, number: usize, suite: &SuiteDraft<C>) -> Result<(), RenderError> {
+        let counts = suite.counts();
+        let mut tag = BytesStart::new("testsuite");
+        for (name, value) in [
+            ("id", number.to_string()),
+            ("name", suite.name.clone()),
+            ("package", "amiproof".to_owned()),
+            ("tests", counts.tests.to_string()),
+            ("errors", counts.errors.to_string()),
+            ("failures", counts.failures.to_string()),
+            ("hostname", "amiproof".to_owned()),
+            ("timestamp", timestamp(suite.started)),
+            ("time", format!("{:.3}", wall_clock(suite))),
+            ("skipped", counts.skipped.to_string()),
+        ] {
+            tag.push_attribute((name, value.as_str()));
+        }
+        write(&mut self.writer, Event::Start(tag))?;
+        self.properties(&suite.properties)
+    }
+
+    /// Writes the cases of a document that `junit-report` wrote.
+    pub(super) fn cases(&mut self, xml: &[u8]) -> Result<(), RenderError> {
+        let mut reader = Reader::from_reader(xml);
+        loop {
+            match reader.read_event().map_err(|error| broken(&error))? {
+                Event::Eof => return Ok(()),
+                Event::Decl(_) => {}
+                Event::Start(tag) | Event::Empty(tag) if is_around(tag.name().as_ref()) => {}
+                Event::End(tag) if is_around(tag.name().as_ref()) => {}
+                event => write(&mut self.writer, event)?,
             }
-            Event::Empty(tag) if tag.name().as_ref() == b"testsuites" => {
-                writer.write_event(Event::Empty(root(document, suites))).map_err(|error| broken(&error))?;
-            }
-            Event::Start(tag) if tag.name().as_ref() == b"testsuite" => {
-                let suite = remaining.next().ok_or_else(|| broken(&"more suites than were written"))?;
-                let mut tag = without_time(&tag).map_err(|error| broken(&error))?;
-                tag.push_attribute(("time", format!("{:.3}", wall_clock(suite)).as_str()));
-                tag.push_attribute(("skipped", counts(&[suite]).skipped.to_string().as_str()));
-                writer.write_event(Event::Start(tag)).map_err(|error| broken(&error))?;
-                write_properties(&mut writer, &suite.properties).map_err(|error| broken(&error))?;
-            }
-            event => writer.write_event(event).map_err(|error| broken(&error))?,
         }
     }
-    let mut xml = String::from_utf8(writer.into_inner()).map_err(|error| broken(&error))?;
-    xml.push('\n');
-    Ok(xml)
-}
 
-/// The tag without the sum of its cases' times: they overlap.
-fn without_time(tag: &BytesStart<'_>) -> Result<BytesStart<'static>, quick_xml::events::attributes::AttrError> {
-    let mut kept = BytesStart::new("testsuite");
-    for attribute in tag.attributes() {
-        let attribute = attribute?;
-        if attribute.key.as_ref() != b"time" {
-            kept.push_attribute(attribute);
-        }
+    /// Writes the end of a suite.
+    pub(super) fn end_suite(&mut self) -> Result<(), RenderError> {
+        write(&mut self.writer, Event::End(BytesEnd::new("testsuite")))
     }
-    Ok(kept)
+
+    /// Writes what is behind the last suite.
+    pub(super) fn end(mut self) -> Result<Counted<'a>, RenderError> {
+        use std::io::Write as _;
+        if !self.is_empty {
+            write(&mut self.writer, Event::End(BytesEnd::new("testsuites")))?;
+        }
+        let mut out = self.writer.into_inner();
+        out.write_all(b"\n").map_err(RenderError::Write)?;
+        Ok(out)
+    }
+
+    fn properties(&mut self, properties: &[(&'static str, String)]) -> Result<(), RenderError> {
+        if properties.is_empty() {
+            return Ok(());
+        }
+        write(&mut self.writer, Event::Start(BytesStart::new("properties")))?;
+        for (name, value) in properties {
+            let mut property = BytesStart::new("property");
+            property.push_attribute(("name", *name));
+            property.push_attribute(("value", text::line(value).as_str()));
+            write(&mut self.writer, Event::Empty(property))?;
+        }
+        write(&mut self.writer, Event::End(BytesEnd::new("properties")))
+    }
 }
 
-fn wall_clock(suite: &SuiteDraft) -> f64 {
-    times::covered(suite.cases.iter().map(|case| (case.started, case.span)))
+fn write(writer: &mut Writer<Counted<'_>>, event: Event<'_>) -> Result<(), RenderError> {
+    writer.write_event(event).map_err(RenderError::Write)
 }
 
-fn root(document: &Root, suites: &[SuiteDraft]) -> BytesStart<'static> {
-    let all: Vec<&SuiteDraft> = suites.iter().collect();
-    let counts = counts(&all);
+fn broken(error: &dyn Display) -> RenderError {
+    RenderError::Xml(error.to_string())
+}
+
+/// Whether a tag is around the cases of a document.
+fn is_around(name: &[u8]) -> bool {
+    matches!(name, b"testsuites" | b"testsuite")
+}
+
+/// A time to the second; years outside 0 to 9999, which RFC 3339 cannot write, become the nearest that it can.
+fn timestamp(time: jiff::Timestamp) -> String {
+    jiff::Timestamp::from_second(time.as_second().max(0)).unwrap_or(jiff::Timestamp::UNIX_EPOCH).to_string()
+}
+
+fn wall_clock<C: Case>(suite: &SuiteDraft<C>) -> f64 {
+    times::covered(suite.cases.iter().map(Case::span))
+}
+
+fn root<C: Case>(document: &Root, suites: &[SuiteDraft<C>]) -> BytesStart<'static> {
+    let counts: JunitCounts = suites.iter().map(SuiteDraft::counts).sum();
     let mut root = BytesStart::new("testsuites");
     root.push_attribute(("name", text::line(&document.name).as_str()));
     root.push_attribute(("tests", counts.tests.to_string().as_str()));
@@ -67,29 +133,4 @@ fn root(document: &Root, suites: &[SuiteDraft]) -> BytesStart<'static> {
     root.push_attribute(("errors", counts.errors.to_string().as_str()));
     root.push_attribute(("time", format!("{:.3}", times::legal(document.seconds)).as_str()));
     root
-}
-
-fn counts(suites: &[&SuiteDraft]) -> JunitCounts {
-    let kinds = || suites.iter().flat_map(|suite| &suite.cases).map(|case| case.kind);
-    let of = |wanted: Kind| kinds().filter(|kind| *kind == wanted).count();
-    JunitCounts {
-        tests: kinds().count(),
-        failures: of(Kind::Failure),
-        errors: of(Kind::Error),
-        skipped: of(Kind::Skipped),
-    }
-}
-
-fn write_properties(writer: &mut Writer<Vec<u8>>, properties: &[(&'static str, String)]) -> std::io::Result<()> {
-    if properties.is_empty() {
-        return Ok(());
-    }
-    writer.write_event(Event::Start(BytesStart::new("properties")))?;
-    for (name, value) in properties {
-        let mut property = BytesStart::new("property");
-        property.push_attribute(("name", *name));
-        property.push_attribute(("value", text::line(value).as_str()));
-        writer.write_event(Event::Empty(property))?;
-    }
-    writer.write_event(Event::End(BytesEnd::new("properties")))
 }

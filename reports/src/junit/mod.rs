@@ -16,13 +16,14 @@
 //! phase (suite `subject/run`), an interrupted run (`run/interrupted`), a resource that was left behind (`run/cleanup`), and
 //! a run that decided nothing (`run/verdict`). [`expected_counts`] returns the totals.
 //!
-//! Times: a scan takes its time once. A control that it answered among others takes none; the time of a suite is the wall clock that its
-//! cases cover together, and that of the document is the run's.
+//! Times: a scan takes its time once. The first of the controls that it answered has it, the others take none, so that the times of all cases
+//! add up; the time of a suite is the wall clock that its cases cover together, and that of the document is the run's.
 //!
 //! Consumers' limits: GitLab reads files below 30 MB, Jenkins cuts the text of a case at 100,000 characters, Azure cuts names at
 //! 512 characters. See GitLab's "unit test reports" page and the source of Jenkins' junit-plugin.
 
 pub(crate) mod case;
+mod counted;
 mod document;
 pub(crate) mod suite;
 pub(crate) mod write;
@@ -31,16 +32,18 @@ use std::collections::{HashMap, HashSet};
 
 use amiproof_model::conclusion::{Conclusion, Scope, Summary};
 use amiproof_model::name::CheckId;
-use amiproof_model::report::{Report, Subject};
+use amiproof_model::report::{CheckResult, Report, Subject};
 use indexmap::IndexMap;
+use jiff::Timestamp;
 
 use self::case::kind;
 pub(crate) use self::case::{Draft, Kind};
 pub use self::suite::JunitCounts;
-pub(crate) use self::suite::{Root, SuiteDraft};
+pub(crate) use self::suite::{Case, Root, SuiteDraft};
 pub(crate) use self::write::render_suites;
 use crate::context::Context;
 use crate::error::RenderError;
+use crate::target::{self, Target};
 use crate::times::Times;
 use crate::{text, waivers};
 
@@ -61,16 +64,78 @@ pub fn expected_counts(report: &Report) -> JunitCounts {
 /// # Errors
 /// When the XML cannot be written, which would be a bug in amiproof.
 pub fn render(report: &Report, baseline: Option<&Report>) -> Result<String, RenderError> {
-    let root = Root { name: format!("amiproof {}", report.run.matrix), seconds: report.run.seconds };
-    render_suites(&root, suites(&Context::of(report, baseline)))
+    target::text(|out| write_to(&Context::of(report, baseline), out))
 }
 
-fn suites(context: &Context<'_>) -> Vec<SuiteDraft> {
+/// As [`render`], case by case.
+pub(crate) fn write_to(context: &Context<'_>, out: &mut dyn Target) -> Result<(), RenderError> {
+    let report = &*context.report;
+    let root = Root { name: format!("amiproof {}", report.run.matrix), seconds: report.run.seconds };
+    let drafts = Drafts::of(report);
+    render_suites(&root, &suites(context, &drafts), out)
+}
+
+/// What drafts of results need.
+struct Drafts<'a> {
+    report: &'a Report,
+    times: Times<'a>,
+    /// Results with more than one scanner.
+    several: HashSet<(&'a CheckId, &'a Subject)>,
+}
+
+impl<'a> Drafts<'a> {
+    fn of(report: &'a Report) -> Self {
+        Self { report, times: Times::of(&report.results), several: answered_twice(report) }
+    }
+}
+
+/// A case of a report.
+enum ReportCase<'a> {
+    /// A result of a check.
+    Result(&'a Drafts<'a>, &'a CheckResult),
+    /// Something else that went wrong.
+    Event(Box<Draft>),
+}
+
+impl Case for ReportCase<'_> {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Result(_, result) => kind(&result.disposition),
+            Self::Event(draft) => draft.kind,
+        }
+    }
+
+    fn span(&self) -> (Timestamp, f64) {
+        match self {
+            Self::Result(_, result) => (result.started, result.seconds),
+            Self::Event(draft) => draft.span(),
+        }
+    }
+
+    fn draft(&self) -> Draft {
+        match self {
+            Self::Result(drafts, result) => {
+                let mut draft = Draft::of_result(&drafts.times, drafts.report, result);
+                if let Some(scanner) = &result.scanner
+                    && drafts.several.contains(&(&result.check, &result.subject))
+                {
+                    // GitLab drops the second of two cases with one name.
+                    draft.name = format!("{} ({scanner})", draft.name);
+                }
+                draft
+            }
+            Self::Event(draft) => draft.draft(),
+        }
+    }
+}
+
+fn suites<'a>(context: &'a Context<'_>, drafts: &'a Drafts<'a>) -> Vec<SuiteDraft<ReportCase<'a>>> {
     let report = &*context.report;
     let verdict = context.verdict();
     let mut verdicts: HashMap<Subject, &'static str> = HashMap::new();
-    let mut suites: IndexMap<String, SuiteDraft> = IndexMap::new();
-    let mut add = |name: String, subject: Option<&Subject>, case: Draft| {
+    let mut suites: IndexMap<String, SuiteDraft<ReportCase<'a>>> = IndexMap::new();
+    let mut add = |name: String, subject: Option<&Subject>, case: ReportCase<'a>| {
+        let (started, _) = case.span();
         let suite = suites.entry(name).or_insert_with_key(|name| {
             let mut properties = properties(report, subject);
             properties.push(("runVerdict", verdict.conclusion.as_str().to_owned()));
@@ -78,26 +143,17 @@ fn suites(context: &Context<'_>) -> Vec<SuiteDraft> {
                 let word = || context.verdict_of(subject).conclusion.as_str();
                 properties.push(("verdict", (*verdicts.entry(subject.clone()).or_insert_with(word)).to_owned()));
             }
-            SuiteDraft { name: text::line(name), started: case.started, properties, cases: Vec::new() }
+            SuiteDraft { name: text::line(name), started, properties, cases: Vec::new() }
         });
-        suite.started = suite.started.min(case.started);
+        suite.started = suite.started.min(started);
         suite.cases.push(case);
     };
-    let several = answered_twice(report);
-    let times = Times::of(report);
     for result in &report.results {
         let name = format!("{}/{}", result.subject.as_str(), result.check.suite());
-        let mut case = Draft::of_result(&times, report, result);
-        if let Some(scanner) = &result.scanner
-            && several.contains(&(&result.check, &result.subject))
-        {
-            // GitLab drops the second of two cases with one name.
-            case.name = format!("{} ({scanner})", case.name);
-        }
-        add(name, Some(&result.subject), case);
+        add(name, Some(&result.subject), ReportCase::Result(drafts, result));
     }
-    for (name, subject, case) in extra(report, &verdict) {
-        add(name, subject.as_ref(), case);
+    for (name, subject, draft) in extra(report, &verdict) {
+        add(name, subject.as_ref(), ReportCase::Event(Box::new(draft)));
     }
     suites.into_values().collect()
 }

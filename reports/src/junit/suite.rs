@@ -15,6 +15,17 @@ pub struct JunitCounts {
     pub skipped: usize,
 }
 
+impl std::iter::Sum for JunitCounts {
+    fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
+        all.fold(Self::default(), |sum, one| Self {
+            tests: sum.tests + one.tests,
+            failures: sum.failures + one.failures,
+            errors: sum.errors + one.errors,
+            skipped: sum.skipped + one.skipped,
+        })
+    }
+}
+
 impl JunitCounts {
     pub(super) fn add(&mut self, kind: Kind) {
         self.tests += 1;
@@ -34,10 +45,42 @@ pub(crate) struct Root {
     pub(crate) seconds: f64,
 }
 
-/// One `testsuite` before its text is cut to the file's limit.
-pub(crate) struct SuiteDraft {
+/// One `testsuite` before it is written.
+pub(crate) struct SuiteDraft<C> {
     pub(crate) name: String,
     pub(crate) started: jiff::Timestamp,
     pub(crate) properties: Vec<(&'static str, String)>,
-    pub(crate) cases: Vec<Draft>,
+    pub(crate) cases: Vec<C>,
+}
+
+/// A case that is not drafted yet: what the tags around it say is known, its texts are made when it is written.
+pub(crate) trait Case {
+    /// Its outcome.
+    fn kind(&self) -> Kind;
+    /// When the work began, and the time span of it, seconds.
+    fn span(&self) -> (jiff::Timestamp, f64);
+    /// The case with its whole text.
+    fn draft(&self) -> Draft;
+}
+
+impl Case for Draft {
+    fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    fn span(&self) -> (jiff::Timestamp, f64) {
+        (self.started, self.span)
+    }
+
+    fn draft(&self) -> Draft {
+        self.clone()
+    }
+}
+
+impl<C: Case> SuiteDraft<C> {
+    pub(super) fn counts(&self) -> JunitCounts {
+        let mut counts = JunitCounts::default();
+        self.cases.iter().for_each(|case| counts.add(case.kind()));
+        counts
+    }
 }

@@ -14,9 +14,9 @@ use amiproof_model::verdict::Outcome;
 use indexmap::IndexMap;
 use serde::Serialize;
 
-use super::row::{Answer, Particulars, Row, Rows, milliseconds};
+use super::row::{Answer, Particulars, Row, Rows};
 use crate::sheet::Status;
-use crate::text;
+use crate::{text, times};
 
 /// The only version of the specification that there is: a working draft without a number.
 const SPEC_VERSION: &str = "0.0.0";
@@ -205,7 +205,7 @@ fn test(rows: &Rows<'_>, row: &Row<'_>) -> Test {
         id: rows.lasting_uuid("result", &row.key()),
         name,
         status: state(row.answer),
-        duration: milliseconds(row.seconds),
+        duration: times::milliseconds(row.seconds),
         start: row.started.as_millisecond(),
         stop: row.ended.as_millisecond(),
         suite: [row.subject.clone(), row.suite.clone()],

@@ -184,7 +184,7 @@ impl<'a> Rows<'a> {
         let report = &*context.report;
         let verdict = context.verdict();
         let sheet = Sheet::of(report);
-        let times = Times::of(report);
+        let times = Times::of(sheet.decisive());
         let mut all = Vec::new();
         for row in sheet.suites.iter().flat_map(|suite| &suite.rows) {
             for cell in &row.cells {
@@ -333,10 +333,4 @@ fn cut(whole: &str) -> String {
 fn later(start: Timestamp, seconds: f64) -> Timestamp {
     let span = SignedDuration::try_from_secs_f64(times::legal(seconds)).unwrap_or(SignedDuration::ZERO);
     start.checked_add(span).unwrap_or(start)
-}
-
-/// Whole milliseconds.
-#[expect(clippy::cast_possible_truncation, reason = "at most a year")]
-pub(crate) fn milliseconds(seconds: f64) -> i64 {
-    (times::legal(seconds) * 1000.0).round() as i64
 }

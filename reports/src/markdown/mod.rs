@@ -25,13 +25,17 @@ const DETAIL_LIMIT: usize = 1_500;
 
 /// The report as GitHub-flavoured Markdown, at most [`LIMIT`] bytes. With a baseline, what is worse than in it comes first.
 pub fn render(report: &Report, baseline: Option<&Report>) -> String {
-    let context = Context::of(report, baseline);
+    of(&Context::of(report, baseline))
+}
+
+/// As [`render`].
+pub(crate) fn of(context: &Context<'_>) -> String {
     let report = &*context.report;
     let sheet = Sheet::of(report);
     let mut page = Page::new();
-    page.push(&heading(&context, &sheet));
-    push_decisions(&mut page, &context, &sheet);
-    push_table(&mut page, &context, &sheet);
+    page.push(&heading(context, &sheet));
+    push_decisions(&mut page, context, &sheet);
+    push_table(&mut page, context, &sheet);
     if let Some(comparison) = &context.comparison {
         push_since(&mut page, comparison);
     }
@@ -42,7 +46,7 @@ pub fn render(report: &Report, baseline: Option<&Report>) -> String {
     let mut tail = Page::new();
     push_tail(&mut tail, report);
     page.keep(tail.finish("").len().min(TAIL));
-    results::push(&mut page, &context, &sheet);
+    results::push(&mut page, context, &sheet);
     page.keep(0);
     push_tail(&mut page, report);
     page.finish("`matrix.html` and `report.json` of the run contain everything.")

@@ -33,14 +33,33 @@ struct Part<'a> {
     name: &'a str,
     urgency: (bool, u8),
     /// New ones first, then smoke tests and add-ons, nodes, controls of scans.
-    blocks: Vec<String>,
+    blocks: Vec<Block<'a>>,
     /// How many of them are shown.
     taken: usize,
 }
 
+/// A result, whose text is made when it is needed: most of a large run's do not fit.
+struct Block<'a> {
+    result: &'a CheckResult,
+    is_new: bool,
+    is_brief: bool,
+    /// How long its text is, bytes.
+    size: usize,
+}
+
+impl<'a> Block<'a> {
+    fn of(result: &'a CheckResult, is_new: bool, is_brief: bool) -> Self {
+        Self { result, is_new, is_brief, size: block(result, is_new, is_brief).len() }
+    }
+
+    fn text(&self) -> String {
+        block(self.result, self.is_new, self.is_brief)
+    }
+}
+
 /// All sections, the first ones with the most space.
 pub(super) fn push(page: &mut Page, context: &Context<'_>, sheet: &Sheet<'_>) {
-    let size = |parts: &[Part<'_>]| parts.iter().flat_map(|part| &part.blocks).map(String::len).sum::<usize>();
+    let size = |parts: &[Part<'_>]| parts.iter().flat_map(|part| &part.blocks).map(|block| block.size).sum::<usize>();
     let sections = |is_brief: bool| -> Vec<(&str, Vec<Part<'_>>)> {
         SECTIONS.into_iter().map(|(title, wanted)| (title, parts(context, sheet, wanted, is_brief))).collect()
     };
@@ -62,7 +81,7 @@ fn parts<'a>(context: &Context<'_>, sheet: &'a Sheet<'_>, wanted: IsMeant, is_br
         Part {
             name: column.subject.as_str(),
             urgency: context.urgency(&listed),
-            blocks: listed.into_iter().map(|result| block(result, context.is_new(result), is_brief)).collect(),
+            blocks: listed.into_iter().map(|result| Block::of(result, context.is_new(result), is_brief)).collect(),
             taken: 0,
         }
     });
@@ -83,7 +102,7 @@ fn push_section(page: &mut Page, title: &str, mut parts: Vec<Part<'_>>, later: u
     for part in parts {
         page.push(&format!("**{}** ({})\n\n", escape(part.name), part.blocks.len()));
         for block in part.blocks.iter().take(part.taken) {
-            page.push(block);
+            page.push(&block.text());
         }
         let left = part.blocks.len() - part.taken;
         if left > 0 {
@@ -99,8 +118,8 @@ fn deal(parts: &mut [Part<'_>], mut space: usize) {
     let mut open: Vec<&mut Part<'_>> = parts.iter_mut().collect();
     while !open.is_empty() {
         open.retain_mut(|part| match part.blocks.get(part.taken) {
-            Some(block) if block.len() <= space => {
-                space -= block.len();
+            Some(block) if block.size <= space => {
+                space -= block.size;
                 part.taken += 1;
                 true
             }
@@ -156,13 +175,18 @@ pub(super) fn limited(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn part(name: &str, sizes: &[usize]) -> Part<'static> {
-        let name: &'static str = Box::leak(name.to_owned().into_boxed_str());
-        Part { name, urgency: (true, 0), blocks: sizes.iter().map(|size| "x".repeat(*size)).collect(), taken: 0 }
+    fn part<'a>(result: &'a CheckResult, sizes: &[usize]) -> Part<'a> {
+        let block = |size: &usize| Block { result, is_new: false, is_brief: false, size: *size };
+        Part { name: "v", urgency: (true, 0), blocks: sizes.iter().map(block).collect(), taken: 0 }
     }
 
     #[test]
     fn every_part_gets_its_first_block_before_any_gets_a_second_one() {
+        let result = CheckResult::new(
+            "node/ready".parse().unwrap(),
+            amiproof_model::report::Subject::Cluster,
+            amiproof_model::verdict::Outcome::Pass,
+        );
         for (sizes, space, expected) in [
             (vec![vec![10; 100], vec![10; 2], vec![10; 100]], 60, vec![2, 2, 2]),
             (vec![vec![10; 100], vec![10], vec![10; 100]], 60, vec![3, 1, 2]),
@@ -170,7 +194,7 @@ mod tests {
             (vec![vec![10; 3], vec![10; 3]], 1_000, vec![3, 3]),
             (vec![vec![10; 3]], 0, vec![0]),
         ] {
-            let mut parts: Vec<Part<'_>> = sizes.iter().map(|sizes| part("v", sizes)).collect();
+            let mut parts: Vec<Part<'_>> = sizes.iter().map(|sizes| part(&result, sizes)).collect();
             deal(&mut parts, space);
             assert_eq!(parts.iter().map(|part| part.taken).collect::<Vec<_>>(), expected, "{space}");
         }

@@ -102,6 +102,12 @@ impl<'a> Sheet<'a> {
             .flat_map(move |suite| suite.rows.iter().filter_map(move |row| Some((suite, row.decisive(column)?))))
     }
 
+    /// The results that cells show and count as, by suite and row.
+    pub(crate) fn decisive(&self) -> impl Iterator<Item = &'a CheckResult> {
+        let rows = self.suites.iter().flat_map(|suite| &suite.rows);
+        rows.flat_map(|row| &row.cells).filter_map(|cell| decisive(cell))
+    }
+
     /// Every cell of the sheet.
     pub(crate) fn tally(&self) -> Tally {
         (0..self.columns.len()).flat_map(|at| self.cells(at)).map(|(_, one)| Status::of(&one.disposition)).collect()

@@ -22,12 +22,16 @@ use crate::{cost, text, waivers};
 
 /// The report as a text summary, ending in a line feed.
 pub fn render(report: &Report, baseline: Option<&Report>, style: &Style) -> String {
-    let context = Context::of(report, baseline);
+    of(&Context::of(report, baseline), style)
+}
+
+/// As [`render`].
+pub(crate) fn of(context: &Context<'_>, style: &Style) -> String {
     let report = &*context.report;
     let sheet = Sheet::of(report);
     let mut out = String::new();
     write_heading(&mut out, report, style);
-    decisions::write(&mut out, &context, &sheet, style);
+    decisions::write(&mut out, context, &sheet, style);
     write_broken(&mut out, report, style);
     let sections: [(&str, Ink, IsMeant); 3] = [
         ("failed", Ink::Bad, |status| status == Status::Failed),
@@ -35,15 +39,15 @@ pub fn render(report: &Report, baseline: Option<&Report>, style: &Style) -> Stri
         ("flaky: passed on a retry", Ink::Doubt, |status| status == Status::Flaky),
     ];
     for (title, ink, wanted) in sections {
-        write_results(&mut out, style, (title, ink), &context, &sheet, wanted);
+        write_results(&mut out, style, (title, ink), context, &sheet, wanted);
     }
     write_scans(&mut out, report, style);
     write_waivers(&mut out, report, style);
     write_leftovers(&mut out, report, style);
     write_not_verified(&mut out, report, style);
-    write_numbers(&mut out, &context, &sheet, style);
-    out.push_str(&table::matrix(&context, &sheet, style));
-    write_verdict(&mut out, &context, style);
+    write_numbers(&mut out, context, &sheet, style);
+    out.push_str(&table::matrix(context, &sheet, style));
+    write_verdict(&mut out, context, style);
     out
 }
 

@@ -46,3 +46,27 @@ fn scanners_that_share_a_cell_share_a_line_which_is_that_of_the_worse_answer() {
     assert_eq!(&line[19], "inspector: passed (os-cis/cis-al2023-1.0.0/3.3.1)");
     assert_eq!((&line[20], &line[21]), ("failed", "failed"), "the verdicts of the variant and of the run");
 }
+
+/// A spreadsheet adds them up, and a scan of 200 controls took its time once.
+#[test]
+fn the_seconds_of_a_scan_stand_in_one_line() {
+    let mut report = fixture::green();
+    for number in 0..200 {
+        let number = format!("1.{number}");
+        let subject = fixture::of_variant("al2023-eks-l1");
+        let mut control = fixture::control(
+            "os-cis",
+            "cis-al2023-1.0.0",
+            &number,
+            "a control",
+            subject,
+            amiproof_model::verdict::Outcome::Pass,
+        );
+        control.seconds = 6.607;
+        report.results.push(control);
+    }
+    let lines = lines(&report);
+    let seconds: Vec<&str> = lines.iter().filter(|line| &line[4] == "os-cis").map(|line| &line[13]).collect();
+    assert_eq!((seconds.len(), seconds[0]), (200, "6.607"));
+    assert!(seconds[1..].iter().all(|seconds| *seconds == "0.000"), "{seconds:?}");
+}

@@ -136,7 +136,7 @@ pub(crate) fn result(check: &str, title: &str, subject: Subject, outcome: Outcom
         disposition,
         started: at(713),
         seconds: 2.5,
-        placements,
+        placements: placements.into(),
         ..CheckResult::new(check.parse().unwrap(), subject, outcome)
     }
 }

@@ -386,7 +386,7 @@ fn drop_properties(value: &mut Value) {
 #[test]
 fn placeholders_and_links_in_a_message_of_sarif_are_text() {
     let mut report = fixture::green();
-    report.results[0].title = "{0} [click](http://example.com)".to_owned();
+    report.results[0].title = "{0} [click](http://example.com)".into();
     let log = document(Format::Sarif, &report);
     assert_eq!(log["runs"][0]["results"][0]["message"]["text"], "passed: {{0}} [click] (http://example.com)");
 }

@@ -12,8 +12,14 @@ use crate::rundir;
 
 /// Prints the comparison; exits with 5 if the candidate is worse than the baseline.
 pub(crate) fn run(global: &Global, args: &Compare, output: &Output) -> Result<ExitCode, Failure> {
-    let (base, _) = rundir::read_report(&global.dir, Some(&args.base))?;
-    let (candidate, _) = rundir::read_report(&global.dir, Some(&args.candidate))?;
+    // Reading takes longer than comparing, so each report has a thread.
+    let (base, candidate) = std::thread::scope(|scope| {
+        let base = scope.spawn(|| rundir::read_report(&global.dir, Some(&args.base)));
+        let candidate = rundir::read_report(&global.dir, Some(&args.candidate));
+        (base.join(), candidate)
+    });
+    let (base, _) = base.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+    let (candidate, _) = candidate?;
     let comparison = caused(&base, &candidate);
     let text = comparison
         .render(args.format, &super::forms::style(*output))

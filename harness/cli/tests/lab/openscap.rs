@@ -105,7 +105,7 @@ fn what_openscap_finds_on_this_machine_is_read_as_another_parser_reads_it() {
             let have = result.severity.map_or("unknown", |severity| severity.as_str());
             assert_eq!(have, severity, "{rule}");
             assert!(
-                !result.title.is_empty() && result.title != rule.replace('_', " "),
+                !result.title.is_empty() && *result.title != rule.replace('_', " "),
                 "{rule} has the title of its content"
             );
         }

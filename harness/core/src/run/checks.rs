@@ -404,7 +404,7 @@ fn decided(base: CheckResult, decision: Decision) -> CheckResult {
     CheckResult {
         outcome: decision.verdict.into(),
         evidence: decision.evidence,
-        placements: decision.placements,
+        placements: decision.placements.into(),
         traffic: decision.traffic,
         ..base
     }

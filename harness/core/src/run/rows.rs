@@ -33,5 +33,5 @@ pub(crate) fn empty(
     now: Timestamp,
 ) -> CheckResult {
     let outcome = Outcome::NotEvaluated { reason: String::new() };
-    CheckResult { title: title.to_owned(), started: now, ..CheckResult::new(check.clone(), subject.clone(), outcome) }
+    CheckResult { title: title.into(), started: now, ..CheckResult::new(check.clone(), subject.clone(), outcome) }
 }

@@ -180,8 +180,13 @@ impl Night {
 
     /// The rows of a subject: each check with its mark.
     pub fn rows<'a>(&'a self, subject: &str) -> impl Iterator<Item = (&'a str, Mark)> {
+        self.checks.iter().map(String::as_str).zip(self.marks(subject))
+    }
+
+    /// The outcomes of a subject, one for each of `checks`.
+    pub(super) fn marks(&self, subject: &str) -> impl Iterator<Item = Mark> {
         let letters = self.outcomes.get(subject).map(String::as_bytes).unwrap_or_default();
-        self.checks.iter().map(String::as_str).zip(letters.iter().map(|letter| Mark::from_letter(*letter)))
+        letters.iter().map(|letter| Mark::from_letter(*letter))
     }
 }
 

@@ -7,39 +7,39 @@ use std::collections::BTreeMap;
 
 use indexmap::IndexMap;
 
-use super::{FactDifferences, Report};
+use super::{FactDifferences, Report, VariantRecord};
 use crate::name::VariantName;
 
 /// All facts of a node, by name.
 type Facts = IndexMap<String, String>;
 
 /// A node whose facts are whole: its variant, its index and they.
-#[derive(Clone)]
-struct Base {
-    variant: VariantName,
+struct Base<'a> {
+    variant: &'a VariantName,
     node: u32,
-    facts: Facts,
+    facts: &'a Facts,
 }
 
-/// Replaces facts by their differences from those of a base, wherever that is shorter.
-pub(super) fn reduce(report: &mut Report) {
-    let bases: Vec<Option<Base>> = report.variants.iter().map(|variant| base(report, &variant.name)).collect();
-    for (variant, base) in report.variants.iter_mut().zip(bases) {
-        let Some(base) = base else { continue };
-        let is_base = |index: u32| variant.name == base.variant && index == base.node;
+/// The variants with facts replaced by their differences from those of a base, wherever that is shorter.
+pub(super) fn reduced(report: &Report) -> Vec<VariantRecord> {
+    let mut variants = report.variants.clone();
+    for variant in &mut variants {
+        let Some(base) = base(report, &variant.name) else { continue };
+        let is_base = |index: u32| variant.name == *base.variant && index == base.node;
         let joined = variant.nodes.iter_mut().filter(|node| !is_base(node.index));
         for node in joined.chain(&mut variant.never_joined) {
             if let Some(differences) = differences(&node.facts, &base) {
-                node.facts.clear();
+                node.facts = Facts::new();
                 node.fact_differences = Some(differences);
             }
         }
     }
+    variants
 }
 
 /// What the facts of a variant are compared with: the first node with facts at the end of its chain of references. `None` where there is no
 /// such node, and where the references form a cycle.
-fn base(report: &Report, name: &VariantName) -> Option<Base> {
+fn base<'a>(report: &'a Report, name: &VariantName) -> Option<Base<'a>> {
     let mut chain: Vec<&VariantName> = Vec::new();
     let mut last = None;
     let mut next = Some(name);
@@ -50,7 +50,7 @@ fn base(report: &Report, name: &VariantName) -> Option<Base> {
         chain.push(name);
         let Some(variant) = report.variants.iter().find(|variant| variant.name == *name) else { break };
         if let Some(node) = variant.nodes.iter().find(|node| !node.facts.is_empty()) {
-            last = Some(Base { variant: name.clone(), node: node.index, facts: node.facts.clone() });
+            last = Some(Base { variant: &variant.name, node: node.index, facts: &node.facts });
         }
         next = variant.reference.as_ref();
     }
@@ -58,7 +58,7 @@ fn base(report: &Report, name: &VariantName) -> Option<Base> {
 }
 
 /// The differences of facts from a base; `None` for a node without facts, and where they are not shorter.
-fn differences(own: &Facts, base: &Base) -> Option<FactDifferences> {
+fn differences(own: &Facts, base: &Base<'_>) -> Option<FactDifferences> {
     // In the order in which they are read again, so that a report that is read and written is the same file.
     let names = base.facts.keys().chain(own.keys().filter(|name| !base.facts.contains_key(*name)));
     let values: Facts = names
@@ -168,6 +168,10 @@ mod tests {
         report
     }
 
+    fn for_file(report: &Report) -> Report {
+        Report { variants: reduced(report), ..report.clone() }
+    }
+
     fn pairs(text: &str) -> Vec<(String, String)> {
         let pair = |word: &str| word.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned()));
         text.split_whitespace().filter_map(pair).collect()
@@ -180,7 +184,7 @@ mod tests {
             (Some(1), vec![pairs("a=1 b=9 d=4 e=5"), pairs("a=1 b=2 c=3 d=4"), pairs("a=1 b=2 c=3")]),
             (None, vec![stock.clone(), stock.clone(), vec![]]),
         ]);
-        let written = whole.for_file();
+        let written = for_file(&whole);
         assert_eq!(written.variants[1].nodes[0].facts, stock.into_iter().collect::<Facts>());
         let hardened = &written.variants[0].nodes[0];
         assert!(hardened.facts.is_empty());
@@ -203,7 +207,7 @@ mod tests {
     #[test]
     fn differences_from_a_node_that_is_not_there_are_refused_and_not_taken_for_facts() {
         let all = pairs("a=1 b=2 c=3");
-        let mut written = report(&[(None, vec![all.clone(), all.clone(), all])]).for_file();
+        let mut written = for_file(&report(&[(None, vec![all.clone(), all.clone(), all])]));
         written.variants[0].nodes.remove(0);
         let error = Report::parse(&serde_json::to_string(&written).unwrap()).unwrap_err().to_string();
         assert!(error.contains("the facts of n1 of v0 are those of node 1 of v0, which it does not have"), "{error}");
@@ -225,11 +229,11 @@ mod tests {
                 })
                 .collect();
             let whole = report(&variants);
-            let written = whole.for_file();
+            let written = for_file(&whole);
             prop_assert_eq!(&Report::parse(&serde_json::to_string(&written).unwrap()).unwrap(), &whole);
             // Written again it is the same, to the byte.
             let text = serde_json::to_string(&written).unwrap();
-            let again = Report::parse(&text).unwrap().for_file();
+            let again = for_file(&Report::parse(&text).unwrap());
             prop_assert_eq!(serde_json::to_string(&again).unwrap(), text);
         }
     }

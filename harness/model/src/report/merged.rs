@@ -4,17 +4,27 @@ use super::result::CheckResult;
 use crate::renamed;
 use crate::verdict::Outcome;
 
-/// Makes one row of those that are about one subject and, by their present id, one check that several checks were renamed to.
-pub(super) fn merge(results: Vec<CheckResult>) -> Vec<CheckResult> {
-    let mut merged: Vec<CheckResult> = Vec::with_capacity(results.len());
-    for result in results {
+/// The rows of a report, in their order.
+#[derive(Default)]
+pub(super) struct Merged(Vec<CheckResult>);
+
+impl Merged {
+    /// Adds a row: to the earlier one of its subject where several checks were renamed to its check.
+    pub(super) fn add(&mut self, result: CheckResult) {
+        // Few checks are such ones, and to compare every row with all others would take minutes.
         let is_same = |earlier: &&mut CheckResult| earlier.check == result.check && earlier.subject == result.subject;
-        match merged.iter_mut().find(is_same).filter(|_| renamed::is_several(result.check.as_str())) {
+        let earlier = renamed::is_several(result.check.as_str()).then(|| self.0.iter_mut().find(is_same));
+        match earlier.flatten() {
             Some(earlier) => join(earlier, result),
-            None => merged.push(result),
+            None => self.0.push(result),
         }
     }
-    merged
+
+    /// All of them.
+    pub(super) fn into_results(mut self) -> Vec<CheckResult> {
+        self.0.shrink_to_fit();
+        self.0
+    }
 }
 
 /// What decided stays with its evidence; what is counted is added up.
@@ -49,6 +59,12 @@ mod tests {
     use super::*;
     use crate::report::subject::Subject;
     use crate::verdict::Finding;
+
+    fn merge(results: Vec<CheckResult>) -> Vec<CheckResult> {
+        let mut merged = Merged::default();
+        results.into_iter().for_each(|result| merged.add(result));
+        merged.into_results()
+    }
 
     #[test]
     fn four_rows_of_an_older_report_are_one_and_the_worst_of_them_counts() {

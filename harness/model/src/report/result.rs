@@ -4,12 +4,14 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::placements::Placements;
 use super::severity::Severity;
 use super::subject::Subject;
 use crate::attribution::TrafficPair;
 use crate::judge::disposition::{Disposition, Origin};
 use crate::name::{CheckId, ControlId, Level};
-use crate::verdict::{Evidence, Outcome, Placement};
+use crate::text::Text;
+use crate::verdict::{Evidence, Outcome};
 
 /// One cell of the matrix.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -18,7 +20,7 @@ pub struct CheckResult {
     /// Which check.
     pub check: CheckId,
     /// Its title: a lower-case clause without full stop.
-    pub title: String,
+    pub title: Text,
     /// The variant or the cluster that it evaluates.
     pub subject: Subject,
     /// The control that it evaluates, if it is one of a benchmark.
@@ -52,8 +54,8 @@ pub struct CheckResult {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub earlier_attempts: Vec<Outcome>,
     /// Where it actually ran.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub placements: Vec<Placement>,
+    #[serde(default, skip_serializing_if = "Placements::is_empty")]
+    pub placements: Placements,
     /// Attempted connections, to attribute failures to the right variant.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub traffic: Vec<TrafficPair>,
@@ -72,7 +74,7 @@ impl CheckResult {
     pub fn new(check: CheckId, subject: Subject, outcome: Outcome) -> Self {
         Self {
             check,
-            title: String::new(),
+            title: Text::default(),
             subject,
             control: None,
             level: None,
@@ -85,7 +87,7 @@ impl CheckResult {
             started: Timestamp::UNIX_EPOCH,
             seconds: 0.0,
             earlier_attempts: Vec::new(),
-            placements: Vec::new(),
+            placements: Placements::default(),
             traffic: Vec::new(),
             exercises: Vec::new(),
             evidence: Vec::new(),

@@ -1,0 +1,73 @@
+//! The command that is measured, as a process.
+
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::row::{Failure, middle};
+
+/// A call of amiproof, silent.
+pub(crate) fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_amiproof"));
+    command.args(arguments).stdout(Stdio::null()).stderr(Stdio::null());
+    command
+}
+
+/// Seconds of the middle one of some calls.
+pub(crate) fn median(calls: usize, make: impl Fn() -> Command) -> Result<f64, Failure> {
+    let mut times = Vec::new();
+    for _ in 0..calls {
+        let started = Instant::now();
+        let status = make().status()?;
+        if !status.success() {
+            return Err(format!("{:?} ended with {status}", make()).into());
+        }
+        times.push(started.elapsed().as_secs_f64());
+    }
+    Ok(middle(times))
+}
+
+/// Seconds and peak memory (MB) of the middle one of some calls. How long it looks is how long the call takes, so that the peak is
+/// known to the last millisecond.
+pub(crate) fn cost(calls: usize, make: impl Fn() -> Command) -> Result<(f64, f64), Failure> {
+    let (mut times, mut peaks) = (Vec::new(), Vec::new());
+    for _ in 0..calls {
+        let started = Instant::now();
+        let mut child = make().spawn()?;
+        let peak = watched(&mut child, Duration::from_millis(1))?;
+        let status = child.wait()?;
+        if !status.success() {
+            return Err(format!("{:?} ended with {status}", make()).into());
+        }
+        times.push(started.elapsed().as_secs_f64());
+        peaks.push(peak);
+    }
+    Ok((middle(times), middle(peaks)))
+}
+
+/// Peak memory of a process until it ends, MB, as looked up this often.
+pub(crate) fn watched(child: &mut Child, often: Duration) -> Result<f64, Failure> {
+    let mut peak: f64 = 0.0;
+    while child.try_wait()?.is_none() {
+        peak = peak.max(resident_peak(child.id()).unwrap_or(0.0));
+        std::thread::sleep(often);
+    }
+    Ok(peak)
+}
+
+/// `VmHWM` of a process in MB.
+fn resident_peak(pid: u32) -> Option<f64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+    line.split_whitespace().nth(1)?.parse::<f64>().ok().map(|kilobytes| kilobytes / 1000.0)
+}
+
+/// A process that ends with the benchmark.
+pub(crate) struct Ended(pub(crate) Child);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        // Nothing of value is in a lab.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
