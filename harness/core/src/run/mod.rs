@@ -62,6 +62,9 @@ pub async fn run(plan: Plan, tools: Tools, stop: Stop, mut listener: impl FnMut(
     let (events, mut incoming) = Events::channel(clock);
     let order = plan.checks.iter().map(|check| check.id.to_string());
     let mut recorder = Recorder::new(plan.run.clone(), &plan.matrix, plan.lab, order, clock.started());
+    if let Some(shards) = plan.shards.clone() {
+        recorder.divide(shards);
+    }
     if let Some(earlier) = plan.earlier.clone() {
         recorder.resume(earlier);
     }
