@@ -22,8 +22,7 @@ struct Source {
 
 /// Reads the reports, merges them, writes every format into a folder of its own.
 pub(crate) fn run(global: &Global, args: &Merge, output: &Output) -> Result<ExitCode, Failure> {
-    let read =
-        |which: &String| rundir::read_report(&global.dir, Some(which)).map(|(report, path)| Source { report, path });
+    let read = |which: &String| read(global, which);
     let mut sources = args.runs.iter().map(read).collect::<Result<Vec<_>, _>>()?;
     // So that of two states of one shard the evidence of the later one is kept, as its results are.
     sources.sort_by_key(|source| latest(&source.report));
@@ -59,6 +58,20 @@ pub(crate) fn run(global: &Global, args: &Merge, output: &Output) -> Result<Exit
         super::run::say_no_fail(verdict, exit, output);
     }
     Ok(exit)
+}
+
+fn read(global: &Global, which: &str) -> Result<Source, Failure> {
+    if let Ok(run) = RunDir::open(&global.dir, Some(which))
+        && !run.report().exists()
+    {
+        return Err(Failure::usage(
+            format!("run '{which}' has no report: it is in progress, or was killed"),
+            format!(
+                "continue it with `amiproof resume {which}`, or leave it out: the merged report says what is missing"
+            ),
+        ));
+    }
+    rundir::read_report(&global.dir, Some(which)).map(|(report, path)| Source { report, path })
 }
 
 fn refused(mismatch: Mismatch) -> Failure {

@@ -91,6 +91,9 @@ fn three_shards_of_one_cluster_one_of_them_killed_are_the_run_in_one_piece() {
     }
     // What is missing is said, and nothing is green without it.
     let merge = |runs: &[&str]| run(&dir, &[&["merge"], runs].concat());
+    let killed = merge(&["part-s1", "part-s2"]);
+    assert_eq!(killed.status.code(), Some(2), "{}", stderr(&killed));
+    assert!(stderr(&killed).contains("continue it with `amiproof resume part-s2`"), "{}", stderr(&killed));
     let partly = merge(&["part-s3", "part-s1"]);
     assert_eq!(partly.status.code(), Some(3), "{}", stderr(&partly));
     let lost =
