@@ -183,6 +183,7 @@ fn plan(
         folder,
         expires: amiproof_time::now() + Duration::from_secs(3600),
         lab: steps.teardown,
+        shards: None,
         earlier: None,
         answers: Answers::default(),
     }

@@ -9,6 +9,7 @@ mod history;
 mod impact;
 mod import;
 mod listing;
+mod merge;
 mod money;
 mod on_nodes;
 mod release;
@@ -33,6 +34,7 @@ pub(crate) use self::history::{History, Junit, Nightly};
 pub(crate) use self::impact::Impact;
 pub(crate) use self::import::Import;
 pub(crate) use self::listing::{Controls, List, Runs, Schema, SchemaKind, What};
+pub(crate) use self::merge::Merge;
 pub(crate) use self::money::{ByPrices, Money};
 pub(crate) use self::release::{Promote, Verify};
 pub(crate) use self::run::{OutputForm, Part, Resumed, Run, RunOptions, Selection, Test, network_run};
@@ -166,6 +168,7 @@ pub(crate) enum Command {
     Build(Build),
     /// Create the cluster and one node group per variant, run the smoke tests, and keep everything
     #[command(mut_arg("run", |arg| arg.help("Run ID [default: the run that created the cluster, or else generated]")))]
+    #[command(mut_arg("shard", |arg| arg.hide(true)))]
     Apply(Run),
     /// Run smoke tests and node checks on what 'apply' created, or on any cluster (--kubeconfig)
     Test(Test),
@@ -187,6 +190,8 @@ pub(crate) enum Command {
     Impact(Box<Impact>),
     /// List the controls to leave out of a hardened image so that all checks pass, in the format of its build tool (offline)
     Exclusions(Exclusions),
+    /// Make one report of those of the shards of a run (offline)
+    Merge(Merge),
     /// Import the results of another tool into a run
     ///
     /// It reads XCCDF, ARF, SARIF, JUnit, InSpec, HDF, OCSF, ASFF, CTRF and goss, and the files of Inspector, kube-bench and Bottlerocket

@@ -35,7 +35,7 @@ pub(crate) struct Holder {
 impl Holder {
     /// Whether the command takes only seconds, so that it is worth waiting for.
     fn is_short(&self) -> bool {
-        matches!(self.command.as_str(), "import" | "report" | "waiver")
+        matches!(self.command.as_str(), "import" | "merge" | "report" | "waiver")
     }
 }
 
@@ -139,10 +139,14 @@ fn holder(path: &Utf8Path) -> Option<Holder> {
 fn refusal(folder: &Utf8Path, holder: Option<&Holder>) -> Failure {
     let run = folder.file_name().unwrap_or_default();
     let (who, hint) = match holder {
-        Some(Holder { command, pid }) if matches!(command.as_str(), "destroy" | "import" | "report" | "waiver") => (
-            format!("'amiproof {command}' is working on run {run} (pid {pid})"),
-            "wait until it has ended, and try again".to_owned(),
-        ),
+        Some(Holder { command, pid })
+            if matches!(command.as_str(), "destroy" | "import" | "merge" | "report" | "waiver") =>
+        {
+            (
+                format!("'amiproof {command}' is working on run {run} (pid {pid})"),
+                "wait until it has ended, and try again".to_owned(),
+            )
+        }
         Some(Holder { pid, .. }) => (
             format!("run {run} is still running (pid {pid})"),
             format!("wait until it has ended, or interrupt it with `kill -INT {pid}`: it deletes what it created"),

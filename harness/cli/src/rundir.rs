@@ -61,6 +61,13 @@ impl RunDir {
         Ok(run)
     }
 
+    /// A new run of one shard: its name ends with the number of the shard, so that shards that start in the same second on several machines, or
+    /// get one name from the user, are runs of their own.
+    pub(crate) fn of_shard(dir: &Utf8Path, id: Option<&str>, shard: u32) -> Result<Self, Failure> {
+        let name = id.map_or_else(|| fresh_id(amiproof_time::now()).to_string(), str::to_owned);
+        Self::new(dir, Some(&format!("{name}-s{shard}")))
+    }
+
     /// The run of a lab inside this process: it is named after what goes into it, so that the same run has the same name, and is the same
     /// folder again. Its folder is not made yet.
     pub(crate) fn of_lab(dir: &Utf8Path, input: &str) -> Result<Self, Failure> {

@@ -6,7 +6,7 @@
 //! blames), [`prediction`] (what yields to what was observed), [`waiver`] with [`waiver_audit`] and [`judge`] (what that means for
 //! the run), [`facts`] (which facts of a node belong to a failure), [`setting`] and [`explain`] (what caused the failures of a
 //! variant), [`bisect`] (what proves it), [`controls`] and [`impact`] (what each control of a benchmark breaks), [`cost`] (what a run costs), [`report`] (the one truth
-//! on disk), [`conclusion`] (what a run comes to), [`history`] (what many runs come to), [`release`] (whether its image may be promoted) and [`exit`] (what the process answers).
+//! on disk), [`settle`] (what its results come to together), [`shard`] (one run in parts), [`conclusion`] (what a run comes to), [`history`] (what many runs come to), [`release`] (whether its image may be promoted) and [`exit`] (what the process answers).
 
 pub mod attribution;
 pub mod benchmark;
@@ -38,6 +38,8 @@ pub mod schema;
 pub mod second_opinion;
 pub mod selector;
 pub mod setting;
+pub mod settle;
+pub mod shard;
 pub mod text;
 pub mod threshold;
 pub mod verdict;

@@ -15,12 +15,14 @@ mod file;
 pub mod impact;
 mod lines;
 mod merged;
+pub mod order;
 pub(crate) mod phase;
 pub(crate) mod placements;
 pub mod proof;
 pub(crate) mod result;
 pub(crate) mod scan;
 pub(crate) mod severity;
+pub mod shards;
 mod shared;
 pub(crate) mod subject;
 
@@ -41,6 +43,7 @@ pub use self::proof::Proof;
 pub use self::result::CheckResult;
 pub use self::scan::{ImportedFrom, ScanRecord};
 pub use self::severity::Severity;
+pub use self::shards::{ShardColumn, ShardPart, Shards};
 pub use self::subject::Subject;
 use crate::matrix::spec::Family;
 use crate::name::{AmiId, Benchmark, KubernetesVersion, Level, RunId, VariantName};
@@ -121,6 +124,9 @@ pub struct RunRecord {
     /// The variants that are releases of one image, the oldest first; empty unless the run was to find the first bad one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub releases: Vec<VariantName>,
+    /// The shards that the run was divided into, and which of them this is; absent for a run in one piece.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shards: Option<Box<Shards>>,
     /// A digest of each workload as its file defines it, by check id. Two runs with different digests tested something else.
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
     pub definitions: IndexMap<String, String>,
@@ -172,6 +178,7 @@ impl RunRecord {
             critical_path_seconds: 0.0,
             interrupted: false,
             releases: Vec::new(),
+            shards: None,
             definitions: IndexMap::new(),
             phases: Vec::new(),
         }

@@ -30,6 +30,7 @@ pub(crate) fn empty() -> Report {
             "0.1.0",
             RunRecord {
                 releases: Vec::new(),
+                shards: None,
                 id: "r-20261121-074220-4f2a".parse().unwrap(),
                 matrix: "nightly".into(),
                 started: start(),

@@ -200,6 +200,7 @@ async fn whole(
         folder: folder.to_owned(),
         expires: header.expires,
         lab: true,
+        shards: None,
         earlier: None,
         answers: if is_resumed { journal::answers(folder, Keep::Decided)? } else { Answers::default() },
     };

@@ -113,6 +113,7 @@ impl Bench {
             folder: path.clone(),
             expires: header.expires,
             lab: true,
+            shards: None,
             earlier: None,
             answers: Answers::default(),
         };

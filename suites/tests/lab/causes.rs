@@ -238,6 +238,7 @@ async fn run(matrix: &str, profiles: Vec<HostProfile>) -> Report {
         folder: path.clone(),
         expires: header.expires,
         lab: true,
+        shards: None,
         earlier: None,
         controls: amiproof_suites::controls::all(),
         experiment: None,

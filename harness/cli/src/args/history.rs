@@ -9,6 +9,7 @@ use super::target::Target;
 
 /// Options of 'nightly'.
 #[derive(Clone, Debug, Args)]
+#[command(mut_arg("shard", |arg| arg.hide(true)))]
 pub(crate) struct Nightly {
     #[command(flatten)]
     pub(crate) run: Run,

@@ -36,6 +36,7 @@ impl OnNodes {
             given: self.given.clone(),
             options: self.options.clone(),
             prices: ByPrices::default(),
+            shard: None,
             run: self.run.clone(),
         }
     }

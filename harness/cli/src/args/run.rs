@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use amiproof_model::name::NameError;
+use amiproof_model::shard::Shard;
 use camino::Utf8PathBuf;
 use clap::{Args, ValueEnum};
 
@@ -39,6 +40,9 @@ pub(crate) struct Run {
     /// Run ID [default: generated]
     #[arg(long, value_name = "ID")]
     pub(crate) run: Option<String>,
+    /// Test only this part of the variants, of N parts; `amiproof merge` makes one report of all. Needs a cluster that exists
+    #[arg(long, value_name = "I/N")]
+    pub(crate) shard: Option<Shard>,
     /// Limit the command to one part of the run
     #[arg(long, value_enum, value_name = "PART")]
     pub(crate) only: Option<Part>,
@@ -83,6 +87,9 @@ pub(crate) struct Resumed {
     pub(crate) options: RunOptions,
     #[command(flatten)]
     pub(crate) prices: ByPrices,
+    /// Test only this part of the variants, of N parts; `amiproof merge` makes one report of all. Needs nodes that exist
+    #[arg(long, value_name = "I/N")]
+    pub(crate) shard: Option<Shard>,
     /// Run ID [default: the run that created the cluster of the matrix, or else the latest]
     #[arg(long, value_name = "ID")]
     pub(crate) run: Option<String>,

@@ -9,6 +9,7 @@ mod completions;
 mod controls;
 mod cost;
 mod destroy;
+mod divided;
 mod doctor;
 mod exclusions;
 mod explain;
@@ -23,6 +24,7 @@ mod lab;
 mod list;
 mod man;
 mod measured;
+mod merge;
 mod nightly;
 mod nights;
 mod owner;
@@ -76,6 +78,7 @@ pub(crate) fn dispatch(cli: Cli, output: &Output) -> Result<ExitCode, Failure> {
         Command::Report(args) => report::run(global, &args, output),
         Command::Exclusions(args) => exclusions::run(global, &args, output),
         Command::Explain(args) => explain::run(global, &args, output),
+        Command::Merge(args) => merge::run(global, &args, output),
         Command::Import(args) => import::run(global, &args, output),
         Command::Waiver(args) => waiver::run(global, &args.command, output),
         Command::Compare(args) => compare::run(global, &args, output),

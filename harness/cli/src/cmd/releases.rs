@@ -53,6 +53,7 @@ pub(super) fn run(global: &Global, args: &Bisect, inputs: Inputs, output: &Outpu
         checks.extend(ALWAYS.map(str::to_owned));
     }
     let whole = Run {
+        shard: None,
         selection: Selection { file: args.on.file.clone(), variants: Vec::new(), checks },
         target: args.on.target.clone(),
         given: args.on.given.clone(),

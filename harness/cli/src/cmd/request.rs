@@ -7,7 +7,7 @@ use amiproof_core::cluster::pull_secret::PullSecret;
 use amiproof_model::cost::Prices;
 use amiproof_model::matrix::{Matrix, ScannedNodes};
 use amiproof_model::name::VariantName;
-use amiproof_model::report::Report;
+use amiproof_model::report::{Report, Shards};
 use camino::Utf8PathBuf;
 use sha2::{Digest as _, Sha256};
 
@@ -35,6 +35,8 @@ pub(super) struct Request {
     pub(super) releases: Vec<VariantName>,
     /// What junit.xml has.
     pub(super) junit: Junit,
+    /// The shard of the run that it is, if it is one.
+    pub(super) shards: Option<Shards>,
     /// By which the cost of the run is estimated.
     pub(super) prices: Prices,
 }
@@ -90,6 +92,7 @@ impl Request {
             has_store: false,
             releases: Vec::new(),
             junit: Junit::All,
+            shards: None,
             prices: cost::prices(&ByPrices::default())?,
         })
     }

@@ -16,6 +16,7 @@ use amiproof_reports::{Format, Options, terminal};
 use amiproof_suites::{controls, settings};
 
 use super::begin::{Folder, Place, Setup, begin};
+use super::divided::divide;
 use super::measured::measured;
 use super::proved::proved;
 use super::provisioned::{Latest, provisioned};
@@ -73,6 +74,13 @@ pub(super) fn complete(
     if request.checks.is_empty() && goal != Goal::Apply {
         return nothing_selected(output).map(|exit| (exit, None));
     }
+    if let Some(shard) = args.shard {
+        check_shard(args, goal, &request.matrix)?;
+        if let Some(nothing) = divide(&mut request, shard)? {
+            output.note(nothing);
+            return Ok((ExitCode::Passed, None));
+        }
+    }
     let mut in_store = None;
     match ending {
         Ending::Report => {}
@@ -118,6 +126,23 @@ pub(super) fn complete(
     Ok((exit, Some(run)))
 }
 
+/// Checks that the shards of a run do not disturb each other: the first to end would delete what the others still use.
+fn check_shard(args: &Run, goal: Goal, matrix: &Matrix) -> Result<(), Failure> {
+    if goal != Goal::All {
+        return Err(Failure::usage(
+            "--shard divides what is tested, and 'apply' and 'nightly' have one state for all variants",
+            "use 'amiproof run --shard', or 'test' or 'scan' with --kubeconfig; add the merged report to a history with 'history --add'",
+        ));
+    }
+    if matrix.cluster.create && args.given.kubeconfig.is_none() && !args.target.lab {
+        return Err(Failure::usage(
+            format!("every shard would create cluster {}, and the first to end would delete it", matrix.cluster.name),
+            "create the cluster beforehand, and leave cluster.create out of the matrix",
+        ));
+    }
+    Ok(())
+}
+
 /// The folder of the run that the command continues.
 fn resumed_folder(global: &Global, request: &Request) -> Result<Folder, Failure> {
     match &global.resumption {
@@ -138,7 +163,10 @@ fn new_run(
     steps: Steps,
 ) -> Result<RunDir, Failure> {
     if name.is_some() || !target.lab {
-        return RunDir::new(&global.dir, name);
+        return match request.shards.as_ref().and_then(|shards| shards.shard) {
+            Some(shard) => RunDir::of_shard(&global.dir, name, shard),
+            None => RunDir::new(&global.dir, name),
+        };
     }
     let checks: Vec<String> = request.checks.iter().map(|check| check.id.to_string()).collect();
     let (inputs, options) = (&request.inputs, &request.options);
@@ -156,6 +184,7 @@ fn new_run(
     // Other prices give another report.
     let brought = cost::prices(&ByPrices::default())?;
     let input = if request.prices == brought { input } else { format!("{input} {:?}", request.prices) };
+    let input = request.shards.as_ref().map_or_else(|| input.clone(), |shards| format!("{input} {shards:?}"));
     RunDir::of_lab(&global.dir, &input)
 }
 
@@ -201,17 +230,29 @@ pub(crate) fn resumed(
     request.prices = cost::prices(&args.prices)?;
     let place = Place { target: &args.target, given: &args.given };
     place.check(&request.matrix)?;
+    let nothing_was_made = request.matrix.variants.iter().all(|variant| variant.made().is_none());
+    if let Some(shard) = args.shard {
+        if !nothing_was_made && !args.target.lab {
+            return Err(Failure::usage(
+                "the nodes that a run created are tested and scanned by that run, in one piece",
+                "use 'amiproof run --shard', or nodes that exist (`nodes: {selector: ..}`)",
+            ));
+        }
+        if let Some(nothing) = divide(&mut request, shard)? {
+            output.note(nothing);
+            return Ok(ExitCode::Passed);
+        }
+    }
     let steps = Steps { test: matches!(goal, Goal::Test | Goal::Experiment), scan: goal == Goal::Scan, ..STEPS_NONE };
     if args.target.lab {
         let steps = Steps { provision: true, teardown: true, ..steps };
         let folder = Folder::New(new_run(global, args.run.as_deref(), &args.target, &request, steps)?);
         return runtime::run(place.target, || execute(global, place, request, folder, steps, goal, output))?;
     }
-    let nothing_was_made = request.matrix.variants.iter().all(|variant| variant.made().is_none());
     let is_there = args.run.as_deref().is_some_and(|run| RunDir::open(&global.dir, Some(run)).is_ok());
     let folder = match args.run.as_deref() {
         _ if global.resumption.is_some() => resumed_folder(global, &request)?,
-        run if nothing_was_made && !is_there => Folder::New(RunDir::new(&global.dir, run)?),
+        run if nothing_was_made && !is_there => Folder::New(new_run(global, run, &args.target, &request, steps)?),
         None if !nothing_was_made => Folder::Old(continued(global, &request.matrix, &args.target)?),
         run => Folder::Old(RunDir::open(&global.dir, run)?),
     };
@@ -356,6 +397,7 @@ fn plan(
         matrix: Arc::new(request.matrix),
         steps,
         checks: request.checks,
+        shards: request.shards,
         waivers: request.inputs.waivers,
         settings: settings::all(),
         controls: controls::all(),
@@ -423,6 +465,10 @@ fn publish(
                 output.data(terminal::render(report, baseline, &forms::style(*output)));
                 written.show(&[Format::Html, Format::Junit, Format::Json], output);
                 written.show_comparison(output);
+                if let Some(shard) = report.run.shards.as_ref().and_then(|shards| Some((shards.shard?, shards.count))) {
+                    let (shard, count) = shard;
+                    output.note(format_args!("shard {shard}/{count}: `amiproof merge` makes one report of all"));
+                }
             }
         }
         OutputForm::Json => match amiproof_reports::render(Format::Json, report, &Options::default()) {

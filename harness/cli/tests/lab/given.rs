@@ -55,7 +55,7 @@ impl Standing {
     }
 
     /// The command with the cluster's kubeconfig and nothing that leads to AWS.
-    fn given(&self, runs: &str, command: &str, matrix: &Path) -> Command {
+    pub(crate) fn given(&self, runs: &str, command: &str, matrix: &Path) -> Command {
         let mut given = amiproof(&self.dir.path().join(runs));
         given.arg(command).arg("--kubeconfig").arg(self.dir.path().join("kubeconfig")).arg("--file").arg(matrix);
         given

@@ -46,6 +46,7 @@ mod scans;
 mod scenarios;
 mod schemas;
 mod seeds;
+mod shards;
 mod steps;
 mod sweep;
 mod third_party;

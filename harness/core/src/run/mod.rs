@@ -2,8 +2,8 @@
 //!
 //! [`run`] starts the work and then only receives events: it folds them into the report ([`recorder`]) and shows them to a
 //! listener. The work is [`shared`] (network, cluster, add-ons; through AWS that is `eks`) and a [`pipeline`] per variant, each waiting
-//! for nothing but its own predecessors. [`checks`] runs the checks of one subject, [`verdicts`] judges all results, [`critical`]
-//! computes the critical path.
+//! for nothing but its own predecessors. [`checks`] runs the checks of one subject, [`critical`] computes the
+//! critical path. What the results come to is judged by [`amiproof_model::settle`].
 //!
 //! # Cancel safety
 //! Work stops at `stop.cancel`; teardown continues until `stop.abort`. What is still there then is in the ledger, and
@@ -33,7 +33,6 @@ mod session;
 pub mod shared;
 mod subject;
 mod unjoined;
-pub mod verdicts;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -63,6 +62,9 @@ pub async fn run(plan: Plan, tools: Tools, stop: Stop, mut listener: impl FnMut(
     let (events, mut incoming) = Events::channel(clock);
     let order = plan.checks.iter().map(|check| check.id.to_string());
     let mut recorder = Recorder::new(plan.run.clone(), &plan.matrix, plan.lab, order, clock.started());
+    if let Some(shards) = plan.shards.clone() {
+        recorder.divide(shards);
+    }
     if let Some(earlier) = plan.earlier.clone() {
         recorder.resume(earlier);
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use amiproof_model::controls::Controls;
 use amiproof_model::matrix::{Matrix, Variant};
 use amiproof_model::name::{RunId, VariantName};
-use amiproof_model::report::Report;
+use amiproof_model::report::{Report, Shards, Subject};
 use amiproof_model::setting::Setting;
 use amiproof_model::waiver::Waiver;
 use camino::Utf8PathBuf;
@@ -27,6 +27,9 @@ pub struct Plan {
     pub run: RunId,
     /// The matrix, already narrowed to the selected variants.
     pub matrix: Arc<Matrix>,
+    /// The shards that the run was divided into, and which of them this is. Variants of other shards are in the matrix where a variant of this
+    /// one has them as its reference; they lend their nodes, and are not tested.
+    pub shards: Option<Shards>,
     /// The steps to run.
     pub steps: Steps,
     /// The selected checks, in the order of the registry.
@@ -59,6 +62,13 @@ pub struct Plan {
     pub earlier: Option<Report>,
     /// The results of earlier commands of the same run, which are not repeated.
     pub answers: Answers,
+}
+
+impl Plan {
+    /// Whether this run tests a subject, and not another shard.
+    pub fn tests(&self, subject: &Subject) -> bool {
+        self.shards.as_ref().is_none_or(|shards| shards.shard == shards.of(subject))
+    }
 }
 
 /// An experiment that changes settings of running nodes.

@@ -6,16 +6,19 @@ use std::time::Duration;
 use amiproof_model::duration::short;
 use amiproof_model::matrix::{Matrix, Variant};
 use amiproof_model::name::{Benchmark, CheckId, RunId, VariantName};
+use amiproof_model::report::order::Order;
 use amiproof_model::report::{
-    CheckResult, ClusterRecord, Phase, PhaseEnd, PhaseRecord, Proof, Report, RunRecord, ScanRecord, Subject,
+    CheckResult, ClusterRecord, Phase, PhaseEnd, PhaseRecord, Proof, Report, RunRecord, ScanRecord, Shards, Subject,
     VariantRecord,
 };
+use amiproof_model::settle::settle;
+use amiproof_model::shard;
 use amiproof_model::verdict::Outcome;
 use amiproof_model::waiver::Waiver;
 use jiff::Timestamp;
 
+use super::critical;
 use super::event::{Event, EventKind};
-use super::{critical, verdicts};
 use crate::check::{Body, Check, definition};
 use crate::user_data;
 
@@ -27,7 +30,7 @@ pub struct Recorder {
     /// Index of the result of each check, subject and scanner: a run has thousands.
     places: BTreeMap<(CheckId, Subject, Option<String>), usize>,
     /// The order of checks in the registry: results are sorted by it.
-    order: BTreeMap<String, usize>,
+    order: Order,
     /// Expected rows without a result so far: one per check and subject.
     open: BTreeMap<(Subject, CheckId), CheckResult>,
     /// The deadline of the run, if it was exceeded.
@@ -57,12 +60,18 @@ impl Recorder {
                 },
             )
         };
-        let order = order.into_iter().enumerate().map(|(at, check)| (check, at)).collect();
+        let order = Order::of(order);
         Self { report, started: BTreeMap::new(), places: BTreeMap::new(), order, open: BTreeMap::new(), exceeded: None }
     }
 
+    /// Notes that the run is one shard of several.
+    pub fn divide(&mut self, shards: Shards) {
+        self.report.run.shards = Some(Box::new(shards));
+    }
+
     /// Continues a report that an earlier command of the same run wrote: results that come again replace the old ones.
-    pub fn resume(&mut self, earlier: Report) {
+    pub fn resume(&mut self, mut earlier: Report) {
+        shard::restore(&mut earlier);
         self.report.results.clear();
         self.places.clear();
         earlier.results.iter().for_each(|result| self.add_result(result));
@@ -170,11 +179,9 @@ impl Recorder {
             Subject::Variant(name) => position.get(name).copied().unwrap_or(usize::MAX),
         };
         let order = &self.order;
-        self.report.results.sort_by_cached_key(|result| {
-            (rank(order, result), natural(result.check.as_str()), column(&result.subject))
-        });
+        self.report.results.sort_by_cached_key(|result| (order.place(result), column(&result.subject)));
         self.report.scans.sort_by_cached_key(|scan| (column(&scan.subject), scan.suite.clone(), scan.scanner.clone()));
-        verdicts::settle(&mut self.report, waivers, now);
+        settle(&mut self.report, waivers, now);
         self.report
     }
 
@@ -260,29 +267,6 @@ impl Recorder {
     }
 }
 
-/// The position of a result: that of its check in the registry, or of its suite for rows of a scan.
-fn rank(order: &BTreeMap<String, usize>, result: &CheckResult) -> usize {
-    let suite = result.check.suite();
-    order.get(result.check.as_str()).copied().unwrap_or_else(|| {
-        order
-            .iter()
-            .filter(|(check, _)| check.split('/').next() == Some(suite))
-            .map(|(_, at)| *at)
-            .max()
-            .unwrap_or(usize::MAX)
-    })
-}
-
-/// A key that sorts `3.2.10` behind `3.2.9`.
-pub(crate) fn natural(text: &str) -> Vec<(u64, String)> {
-    text.split(['.', '/', '-'])
-        .map(|part| match part.parse::<u64>() {
-            Ok(number) => (number, String::new()),
-            Err(_) => (u64::MAX, part.to_owned()),
-        })
-        .collect()
-}
-
 fn blank(variant: &Variant) -> VariantRecord {
     VariantRecord {
         reference: variant.reference.clone(),
@@ -364,16 +348,5 @@ mod tests {
             assert!(of("node/ready").is_some_and(|row| row.1 == word && row.2.contains(part)), "{actual:?}");
             assert!(of("os-cis/inspector").is_none(), "a scan that was answered has rows of its own: {actual:?}");
         }
-    }
-
-    #[test]
-    fn control_numbers_sort_as_people_count() {
-        let mut ids =
-            vec!["os-cis/cis-al2023-1.0.0/3.10", "os-cis/cis-al2023-1.0.0/3.9", "os-cis/cis-al2023-1.0.0/1.1.1.1"];
-        ids.sort_by_cached_key(|id| natural(id));
-        assert_eq!(
-            ids,
-            ["os-cis/cis-al2023-1.0.0/1.1.1.1", "os-cis/cis-al2023-1.0.0/3.9", "os-cis/cis-al2023-1.0.0/3.10"]
-        );
     }
 }

@@ -82,6 +82,9 @@ impl Session {
             _ => self.plan.steps.scan,
         };
         let is_open = |check: &&Check| !self.plan.answers.has(subject, &check.id);
+        if !self.plan.tests(subject) {
+            return Vec::new();
+        }
         let checks = self.plan.checks.iter().filter(|check| check.scope == scope);
         checks.filter(is_meant).filter(is_open).cloned().collect()
     }

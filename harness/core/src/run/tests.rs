@@ -60,6 +60,7 @@ fn plan(folder: &Utf8PathBuf) -> Plan {
         folder: folder.clone(),
         expires: Timestamp::UNIX_EPOCH,
         lab: false,
+        shards: None,
         earlier: None,
         answers: Answers::default(),
     }

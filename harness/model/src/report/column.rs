@@ -14,6 +14,7 @@ impl Report {
             column.run.id = name;
         }
         column.run.releases.clear();
+        column.run.shards = None;
         let variants = self.variants.iter().filter(|known| known.name == *variant).cloned();
         column.variants = variants.collect();
         for known in &mut column.variants {

@@ -5,14 +5,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use amiproof_model::report::order::natural;
 use amiproof_model::report::{CheckResult, ImportedFrom, Report, ScanRecord, Subject};
+use amiproof_model::settle::settle;
 use amiproof_model::verdict::Outcome;
 use amiproof_model::waiver::Waiver;
 use jiff::Timestamp;
 
 use super::Import;
-use crate::run::recorder::natural;
-use crate::run::verdicts::settle;
 
 /// What an import changed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -3,17 +3,20 @@
 
 use std::collections::BTreeMap;
 
-use amiproof_model::attribution::{TrafficPair, broken_nodes};
-use amiproof_model::judge::{Disposition, judge, origin};
-use amiproof_model::name::{CheckId, VariantName};
-use amiproof_model::report::{CheckResult, Report, Subject, VariantRecord};
-use amiproof_model::verdict::Outcome;
-use amiproof_model::waiver::{self, Circumstances, Waiver};
-use amiproof_model::{candidate, facts, prediction, pull, second_opinion, threshold};
+use crate::attribution::{TrafficPair, broken_nodes};
+use crate::judge::{Disposition, judge, origin};
+use crate::name::{CheckId, VariantName};
+use crate::report::{CheckResult, Report, Subject, VariantRecord};
+use crate::shard::{missing, unsettled};
+use crate::verdict::Outcome;
+use crate::waiver::{self, Circumstances, Waiver};
+use crate::{candidate, facts, prediction, pull, second_opinion, threshold};
 use jiff::Timestamp;
 
 /// Settles every result of a report.
 pub fn settle(report: &mut Report, waivers: &[Waiver], now: Timestamp) {
+    unsettled::restore(report);
+    let before = unsettled::Before::of(report);
     let culprits = attribute(&mut report.results);
     pull::attribute(report);
     prediction::yield_to_observations(report);
@@ -39,6 +42,8 @@ pub fn settle(report: &mut Report, waivers: &[Waiver], now: Timestamp) {
     // The gates are rows like others: a scan of nodes that never came has no gap of its own, and a stock image no gate.
     block(report, &BTreeMap::new());
     candidate::inform(report);
+    missing::require(report, now);
+    before.note(report);
 }
 
 /// Compares every failure with the same check of the same scanner on the reference. Two scanners of one control are compared separately.
@@ -135,12 +140,12 @@ fn attribute(results: &mut [CheckResult]) -> BTreeMap<usize, VariantName> {
 
 #[cfg(test)]
 mod tests {
-    use amiproof_model::attribution::Endpoint;
-    use amiproof_model::exit::ExitCode;
-    use amiproof_model::matrix::Family;
-    use amiproof_model::name::Level;
-    use amiproof_model::report::SCHEMA_VERSION;
-    use amiproof_model::verdict::Finding;
+    use crate::attribution::Endpoint;
+    use crate::exit::ExitCode;
+    use crate::matrix::Family;
+    use crate::name::Level;
+    use crate::report::SCHEMA_VERSION;
+    use crate::verdict::Finding;
 
     use super::*;
 
