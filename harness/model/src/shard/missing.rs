@@ -25,7 +25,7 @@ pub(crate) fn require(report: &mut Report, now: Timestamp) {
     let rows = missing.map(|(shard, subject)| {
         let reason = format!("shard {shard}/{count} is not among the merged reports");
         CheckResult {
-            title: TITLE.to_owned(),
+            title: TITLE.into(),
             started: now,
             ..CheckResult::new(check.clone(), subject, Outcome::NotEvaluated { reason })
         }
