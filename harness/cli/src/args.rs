@@ -109,14 +109,17 @@ fn says(matches: &ArgMatches, ids: &[&str]) -> bool {
     matches.subcommand().is_some_and(|(_, command)| ids.iter().any(|id| is_given(command, id)) || says(command, ids))
 }
 
+/// The heading in help of what every command understands.
+const EVERYWHERE: &str = "Options of every command";
+
 /// What every command understands.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Global {
     /// When to use colour
-    #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN", help_heading = "Options of every command")]
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN", help_heading = EVERYWHERE)]
     pub(crate) color: Color,
     /// Folder for runs, ledgers and reports
-    #[arg(long, global = true, env = "AMIPROOF_DIR", default_value = dir::NAME, value_name = "DIR", help_heading = "Options of every command")]
+    #[arg(long, global = true, env = "AMIPROOF_DIR", default_value = dir::NAME, value_name = "DIR", help_heading = EVERYWHERE)]
     pub(crate) dir: Utf8PathBuf,
     /// Whether --profile or --endpoint-url is on the command line, and not only in the environment.
     #[arg(skip)]
@@ -131,10 +134,10 @@ pub(crate) struct Global {
     ///
     /// RUST_LOG says exactly what is logged, for example RUST_LOG=amiproof_core=debug. Whatever is printed, the folder of a run has all of
     /// amiproof's own messages in log.txt.
-    #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = "Options of every command")]
+    #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = EVERYWHERE)]
     pub(crate) verbose: u8,
     /// Print only errors and the result
-    #[arg(short, long, global = true, conflicts_with = "verbose", help_heading = "Options of every command")]
+    #[arg(short, long, global = true, conflicts_with = "verbose", help_heading = EVERYWHERE)]
     pub(crate) quiet: bool,
 }
 

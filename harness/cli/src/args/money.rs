@@ -5,6 +5,9 @@ use amiproof_model::name::NameError;
 use camino::Utf8PathBuf;
 use clap::Args;
 
+/// The heading in help of what costs.
+const COST: &str = "Cost";
+
 /// By which prices a cost is estimated.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct ByPrices {
@@ -15,7 +18,7 @@ pub(crate) struct ByPrices {
         env = "AMIPROOF_PRICES",
         value_name = "FILE",
         hide_short_help = true,
-        help_heading = "Cost"
+        help_heading = COST
     )]
     pub(crate) prices_file: Option<Utf8PathBuf>,
 }
@@ -24,7 +27,7 @@ pub(crate) struct ByPrices {
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct Money {
     /// Refuse, before anything is created, a run that is expected to cost more than this, or whose cost is not known
-    #[arg(long, value_name = "USD", value_parser = usd, help_heading = "Cost")]
+    #[arg(long, value_name = "USD", value_parser = usd, help_heading = COST)]
     pub(crate) max_cost: Option<Usd>,
     #[command(flatten)]
     pub(crate) prices: ByPrices,

@@ -3,11 +3,17 @@
 use camino::Utf8PathBuf;
 use clap::Args;
 
+/// The heading in help of which AWS to talk to.
+const AWS: &str = "AWS and the lab";
+
+/// The heading in help of a cluster that exists already.
+const CLUSTER: &str = "An existing cluster";
+
 /// Which AWS to talk to.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Target {
     /// Run against an in-process lab instead of AWS
-    #[arg(long, help_heading = "AWS and the lab")]
+    #[arg(long, help_heading = AWS)]
     pub(crate) lab: bool,
     /// Seed of the lab's random numbers: the same matrix, seed and version give the same report
     #[arg(
@@ -16,11 +22,11 @@ pub(crate) struct Target {
         default_value_t = 1,
         value_name = "NUMBER",
         hide_short_help = true,
-        help_heading = "AWS and the lab"
+        help_heading = AWS
     )]
     pub(crate) seed: u64,
     /// Faults for the lab to inject: a file, or the name of a built-in scenario
-    #[arg(long, requires = "lab", value_name = "FILE", hide_short_help = true, help_heading = "AWS and the lab")]
+    #[arg(long, requires = "lab", value_name = "FILE", hide_short_help = true, help_heading = AWS)]
     pub(crate) scenario: Option<String>,
     /// Additional host profiles for the lab: a folder of YAML files, one per image that a matrix may name
     #[arg(
@@ -29,14 +35,14 @@ pub(crate) struct Target {
         requires = "lab",
         value_name = "DIR",
         hide_short_help = true,
-        help_heading = "AWS and the lab"
+        help_heading = AWS
     )]
     pub(crate) host_profiles: Option<Utf8PathBuf>,
     /// AWS profile to use; not with --lab
-    #[arg(long, env = "AWS_PROFILE", value_name = "NAME", help_heading = "AWS and the lab")]
+    #[arg(long, env = "AWS_PROFILE", value_name = "NAME", help_heading = AWS)]
     pub(crate) profile: Option<String>,
     /// Use this AWS endpoint URL ('amiproof lab', a moto server); not with --lab
-    #[arg(long, env = "AWS_ENDPOINT_URL", value_name = "URL", help_heading = "AWS and the lab")]
+    #[arg(long, env = "AWS_ENDPOINT_URL", value_name = "URL", help_heading = AWS)]
     pub(crate) endpoint_url: Option<String>,
     /// Whether --profile is on the command line: then its credentials count, and not those of the environment.
     #[arg(skip)]
@@ -85,9 +91,9 @@ impl Target {
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct Given {
     /// Use the cluster of this kubeconfig: nothing is provisioned, and AWS is called only with --profile or --endpoint-url
-    #[arg(long, conflicts_with = "lab", value_name = "FILE", help_heading = "An existing cluster")]
+    #[arg(long, conflicts_with = "lab", value_name = "FILE", help_heading = CLUSTER)]
     pub(crate) kubeconfig: Option<Utf8PathBuf>,
     /// Context of the kubeconfig [default: the current context]
-    #[arg(long, requires = "kubeconfig", value_name = "NAME", help_heading = "An existing cluster")]
+    #[arg(long, requires = "kubeconfig", value_name = "NAME", help_heading = CLUSTER)]
     pub(crate) context: Option<String>,
 }

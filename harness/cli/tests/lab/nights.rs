@@ -178,7 +178,7 @@ fn the_second_night_on_an_empty_folder_finds_what_the_image_broke() {
     assert_eq!(strip, BTreeSet::from(['.', 'F']));
     for (more, meant) in [
         (&["--check", "no-such"][..], "no nightly run of nightly has a check that begins with 'no-such'"),
-        (&["--check", "workload/web-servise"], "did you mean 'workload/web-service'?"),
+        (&["--check", "workload/web-services"], "did you mean 'workload/web-service'?"),
         (&["--variant", "goldem"], "did you mean 'golden'?"),
     ] {
         let (code, text) = history(more);

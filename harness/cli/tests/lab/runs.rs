@@ -65,7 +65,7 @@ fn an_id_that_does_not_exist_is_refused_with_the_one_that_was_meant() {
     let ran = run(dir.path(), &["run", "--lab", "--run", "night-1", "--checks", "node/joined", "--file", file]);
     assert_eq!(ran.status.code(), Some(0), "{}", stderr(&ran));
     for (arguments, meant) in [
-        (&["report", "nigth-1"][..], "night-1"),
+        (&["report", "night-11"][..], "night-1"),
         (&["compare", "night-1", "night-2"], "night-1"),
         (&["resume", "night-2"], "night-1"),
         (&["destroy", "--run", "night-2"], "night-1"),
@@ -80,7 +80,7 @@ fn an_id_that_does_not_exist_is_refused_with_the_one_that_was_meant() {
         (&["impact", "--file", file, "--benchmark", "cis-al2023-1.0.1"], "cis-al2023-1.0.0"),
         (&["impact", "--file", file, "--control", "3.4.2.77"], "3.4.2.7"),
         (&["controls", "--benchmark", "cis-eks-1.8"], "cis-eks-1.8.0"),
-        (&["workload", "render", "web-servise"], "web-service"),
+        (&["workload", "render", "web-servic"], "web-service"),
         (&["run", "--lab", "--file", file, "--scenario", "delete-fail"], "delete-fails"),
     ] {
         let refused = run(dir.path(), arguments);

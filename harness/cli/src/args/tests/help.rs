@@ -79,7 +79,7 @@ fn a_word_that_is_none_of_a_closed_set_is_refused_with_what_was_meant() {
         (&["import", "jnuit", "file"][..], "'junit'"),
         (&["schema", "waiver"], "'waivers'"),
         (&["list", "suite"], "'suites'"),
-        (&["report", "-o", "markdwon"], "'markdown'"),
+        (&["report", "-o", "markdow"], "'markdown'"),
         (&["run", "--only", "netwrok"], "'network'"),
     ] {
         let words = std::iter::once("amiproof").chain(words.iter().copied());
