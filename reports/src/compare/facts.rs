@@ -1,9 +1,10 @@
 //! Differences of the variants themselves: image, kernel, kubelet and facts of their nodes.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use amiproof_model::name::VariantName;
-use amiproof_model::report::{NodeRecord, PhaseEnd, Report, VariantRecord};
+use amiproof_model::report::{PhaseEnd, Report, VariantRecord};
 use indexmap::IndexMap;
 use serde::Serialize;
 
@@ -96,17 +97,23 @@ pub(super) fn variant_changes(base: &Report, candidate: &Report) -> Vec<VariantC
 }
 
 fn fact_changes(old: &VariantRecord, new: &VariantRecord) -> Vec<FactChange> {
-    let (before, mut after) = (facts(old), facts(new));
+    let (before, after) = (facts(old), facts(new));
+    let none = Values::new();
     let mut changes = Vec::new();
-    for (fact, values) in before {
-        let now = after.shift_remove(&fact).unwrap_or_default();
+    for (fact, values) in &before {
+        let now = after.get(fact).unwrap_or(&none);
         // A variant without nodes says nothing about its kernel; that it has none is shown by 'nodes'.
-        if values != now && !(is_of_nodes(&fact) && (old.nodes.is_empty() || new.nodes.is_empty())) {
-            changes.push(FactChange { fact, base: join(&values), candidate: join(&now) });
+        if values != now && !(is_of_nodes(fact) && (old.nodes.is_empty() || new.nodes.is_empty())) {
+            changes.push(FactChange { fact: (*fact).to_owned(), base: join(values), candidate: join(now) });
         }
     }
-    let appeared = after.into_iter().filter(|(fact, _)| !(is_of_nodes(fact) && old.nodes.is_empty()));
-    changes.extend(appeared.map(|(fact, now)| FactChange { fact, base: String::new(), candidate: join(&now) }));
+    let is_told = |fact: &str| before.contains_key(fact) || is_of_nodes(fact) && old.nodes.is_empty();
+    let appeared = after.iter().filter(|(fact, _)| !is_told(fact));
+    changes.extend(appeared.map(|(fact, now)| FactChange {
+        fact: (*fact).to_owned(),
+        base: String::new(),
+        candidate: join(now),
+    }));
     changes
 }
 
@@ -117,49 +124,46 @@ fn is_of_nodes(fact: &str) -> bool {
     !OF_VARIANT.contains(&fact)
 }
 
+/// The values of a fact.
+type Values<'a> = BTreeSet<Cow<'a, str>>;
+
 /// Every fact with its values over all nodes. Times differ from run to run and are not facts.
-fn facts(variant: &VariantRecord) -> IndexMap<String, BTreeSet<String>> {
-    let mut facts: IndexMap<String, BTreeSet<String>> = IndexMap::new();
-    let mut say = |fact: &str, value: &str| {
+fn facts<'a>(variant: &'a VariantRecord) -> IndexMap<&'a str, Values<'a>> {
+    let mut facts: IndexMap<&'a str, Values<'a>> = IndexMap::new();
+    let mut say = |fact: &'a str, value: Cow<'a, str>| {
         if !value.is_empty() {
-            facts.entry(fact.to_owned()).or_default().insert(value.to_owned());
+            facts.entry(fact).or_default().insert(value);
         }
     };
-    say("family", variant.family.as_str());
+    say("family", variant.family.as_str().into());
     if let Some(ami) = &variant.ami {
-        say("ami", ami.id.as_str());
-        say("ami name", &ami.name);
-        say("architecture", &ami.architecture);
+        say("ami", ami.id.as_str().into());
+        say("ami name", ami.name.as_str().into());
+        say("architecture", ami.architecture.as_str().into());
     }
     if let Some(benchmark) = &variant.benchmark {
-        say("benchmark", benchmark.as_str());
+        say("benchmark", benchmark.as_str().into());
     }
     if let Some(level) = variant.level {
-        say("level", &level.to_string());
+        say("level", level.to_string().into());
     }
     if let Some(user_data) = &variant.user_data {
-        say("user data", &format!("sha256:{}", user_data.sha256));
-        user_data.bootstrap_images.iter().for_each(|image| say("bootstrap image", image));
+        say("user data", format!("sha256:{}", user_data.sha256).into());
+        user_data.bootstrap_images.iter().for_each(|image| say("bootstrap image", image.as_str().into()));
     }
-    say("nodes", &variant.nodes.len().to_string());
+    say("nodes", variant.nodes.len().to_string().into());
     for node in &variant.nodes {
-        node_facts(node, &mut say);
+        say("os image", node.os_image.as_str().into());
+        say("kernel", node.kernel.as_str().into());
+        say("kubelet", node.kubelet.as_str().into());
+        say("container runtime", node.runtime.as_str().into());
+        node.facts.iter().for_each(|(fact, value)| say(fact, value.as_str().into()));
     }
     facts
 }
 
-fn node_facts(node: &NodeRecord, say: &mut impl FnMut(&str, &str)) {
-    say("os image", &node.os_image);
-    say("kernel", &node.kernel);
-    say("kubelet", &node.kubelet);
-    say("container runtime", &node.runtime);
-    for (fact, value) in &node.facts {
-        say(fact, value);
-    }
-}
-
-fn join(values: &BTreeSet<String>) -> String {
-    values.iter().map(String::as_str).collect::<Vec<_>>().join(", ")
+fn join(values: &Values<'_>) -> String {
+    values.iter().map(AsRef::as_ref).collect::<Vec<&str>>().join(", ")
 }
 
 /// The failed phase of a variant, without teardown, which leftovers describe better.

@@ -61,9 +61,12 @@ fn main() -> ExitCode {
     }
 }
 
+/// Measures something, given the folder of matrices.
+type Part = fn(&Path) -> Result<Vec<Row>, Failure>;
+
 fn measure(is_wanted: impl Fn(&str) -> bool) -> Result<Vec<Row>, Failure> {
     let matrices = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/matrices");
-    let parts: [(&str, fn(&Path) -> Result<Vec<Row>, Failure>); 5] = [
+    let parts: [(&str, Part); 5] = [
         ("commands", commands),
         ("judging", judging),
         ("forms", |_| forms::rows()),
