@@ -4,12 +4,19 @@ import pathlib
 import sys
 import time
 
-from chromium import Browser
+from chromium import Browser, served
 
 axe, folder = pathlib.Path(sys.argv[2]).read_text(), pathlib.Path(sys.argv[3])
 
 browser = Browser(sys.argv[1], folder)
 PAGES = ["mixed.html", "big.html", "nights.html", "history.html", "compare.html", "impact.html"]
+# What must be readable in each page without its scripts and styles; the first of them in the first window.
+JENKINS = {
+    "mixed.html": ["#decisions", "#failing", "noscript p"],
+    "compare.html": ["h1", "h2"],
+    "history.html": ["h1", "table"],
+    "impact.html": ["h1", "table"],
+}
 OVERLAP = "({0}.left < {1}.right && {1}.left < {0}.right && {0}.top < {1}.bottom && {1}.top < {0}.bottom)"
 
 
@@ -160,17 +167,35 @@ def paper_has_every_row_that_somebody_has_to_act_on():
     browser.js("window.dispatchEvent(new Event('afterprint'))")
 
 
+def seen(selectors):
+    """The boxes of elements, found without a script in the page."""
+    root = browser.call("DOM.getDocument", depth=-1)["root"]["nodeId"]
+    boxes = []
+    for selector in selectors:
+        node = browser.call("DOM.querySelector", nodeId=root, selector=selector)["nodeId"]
+        assert node, selector
+        boxes.append(browser.call("DOM.getBoxModel", nodeId=node)["model"])
+        assert boxes[-1]["height"] > 0, selector
+    return boxes
+
+
 def which_may_ship_and_what_failed_is_readable_without_scripts():
     browser.call("Emulation.setScriptExecutionDisabled", value=True)
     browser.call("Page.navigate", url=(folder / "mixed.html").as_uri())
     time.sleep(1)
-    root = browser.call("DOM.getDocument", depth=-1)["root"]["nodeId"]
-    for selector in ("#decisions", "#failing", "noscript p"):
-        node = browser.call("DOM.querySelector", nodeId=root, selector=selector)["nodeId"]
-        assert node, selector
-        height = browser.call("DOM.getBoxModel", nodeId=node)["model"]["height"]
-        assert height > 0, selector
+    seen(["#decisions", "#failing", "noscript p"])
     browser.call("Emulation.setScriptExecutionDisabled", value=False)
+
+
+def which_may_ship_and_what_failed_is_readable_as_jenkins_serves_it():
+    # The default of hudson.model.DirectoryBrowserSupport.CSP: neither scripts nor the styles in the page.
+    with served(folder, "sandbox allow-same-origin; default-src 'none'; img-src 'self'; style-src 'self';") as site:
+        for name, selectors in JENKINS.items():
+            browser.call("Page.navigate", url=f"{site}/{name}")
+            time.sleep(1)
+            first = seen(selectors)[0]
+            assert first["content"][1] < 900, f"{name}: {selectors[0]} is {first['content'][1]} px from the top"
+    browser.call("Page.navigate", url="about:blank")
 
 
 def the_last_nights_stand_beside_a_check_and_in_its_drawer():
@@ -180,7 +205,7 @@ def the_last_nights_stand_beside_a_check_and_in_its_drawer():
     assert "failing since" in browser.js("document.getElementById('drawer').textContent")
 
 
-TESTS = [value for name, value in list(globals().items()) if callable(value) and value.__module__ == "__main__" and name.islower() and name != "browser"]
+TESTS = [value for name, value in list(globals().items()) if callable(value) and value.__module__ == "__main__" and name.islower() and name not in ("browser", "seen")]
 try:
     for test in TESTS:
         test()

@@ -59,5 +59,5 @@ fn people_see_what_they_need_in_a_real_browser() {
     let output = Command::new(python).arg(script).args([chromium, axe]).arg(folder.path()).output().unwrap();
     let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{said}");
-    assert_eq!(said.matches("ok ").count(), 11, "{said}");
+    assert_eq!(said.matches("ok ").count(), 12, "{said}");
 }

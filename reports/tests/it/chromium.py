@@ -1,12 +1,37 @@
 """A tab of a real Chromium that is driven by its own protocol (Chrome DevTools Protocol). No network is used."""
+import contextlib
+import functools
+import http.server
 import json
 import pathlib
 import subprocess
 import tempfile
+import threading
 import time
 import urllib.request
 
 import websocket
+
+
+@contextlib.contextmanager
+def served(folder, policy):
+    """The address of a server on this machine that sends the files of a folder with a content security policy."""
+
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        def end_headers(self):
+            self.send_header("Content-Security-Policy", policy)
+            super().end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Handler, directory=str(folder)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
 
 
 class Browser:
