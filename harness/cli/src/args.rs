@@ -193,7 +193,7 @@ pub(crate) enum Command {
     Impact(Box<Impact>),
     /// List the controls to leave out of a hardened image so that all checks pass, in the format of its build tool (offline)
     Exclusions(Exclusions),
-    /// Make one report of those of the shards of a run (offline)
+    /// Merge the reports of the shards of a run into one (offline)
     Merge(Merge),
     /// Import the results of another tool into a run
     ///

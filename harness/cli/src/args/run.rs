@@ -40,7 +40,7 @@ pub(crate) struct Run {
     /// Run ID [default: generated]
     #[arg(long, value_name = "ID")]
     pub(crate) run: Option<String>,
-    /// Test only this part of the variants, of N parts; `amiproof merge` makes one report of all. Needs a cluster that exists
+    /// Test only shard I of N of the variants; `amiproof merge` combines the reports. Needs an existing cluster
     #[arg(long, value_name = "I/N")]
     pub(crate) shard: Option<Shard>,
     /// Limit the command to one part of the run
@@ -87,7 +87,7 @@ pub(crate) struct Resumed {
     pub(crate) options: RunOptions,
     #[command(flatten)]
     pub(crate) prices: ByPrices,
-    /// Test only this part of the variants, of N parts; `amiproof merge` makes one report of all. Needs nodes that exist
+    /// Test only shard I of N of the variants; `amiproof merge` combines the reports. Needs existing nodes
     #[arg(long, value_name = "I/N")]
     pub(crate) shard: Option<Shard>,
     /// Run ID [default: the run that created the cluster of the matrix, or else the latest]

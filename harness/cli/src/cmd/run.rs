@@ -467,7 +467,9 @@ fn publish(
                 written.show_comparison(output);
                 if let Some(shard) = report.run.shards.as_ref().and_then(|shards| Some((shards.shard?, shards.count))) {
                     let (shard, count) = shard;
-                    output.note(format_args!("shard {shard}/{count}: `amiproof merge` makes one report of all"));
+                    output.note(format_args!(
+                        "shard {shard}/{count}: `amiproof merge` combines the reports of all shards"
+                    ));
                 }
             }
         }

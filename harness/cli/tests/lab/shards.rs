@@ -75,7 +75,7 @@ fn three_shards_of_one_cluster_one_of_them_killed_are_the_run_in_one_piece() {
     let (dir, before) = (standing.folder().join("ours"), standing.lab.resources());
     let command = |name: &str, shard: Option<&str>| {
         let mut command = standing.given("ours", "run", &matrix);
-        command.args(["--run", name, "--checks", CHECKS]);
+        command.args(["--verbose", "--run", name, "--checks", CHECKS]);
         shard.map(|shard| command.args(["--shard", shard]));
         command
     };
