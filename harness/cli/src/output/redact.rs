@@ -42,7 +42,7 @@ impl Secrets {
 }
 
 fn replacement() -> &'static str {
-    const KEPT: &str = "${kept}[hidden]";
+    const KEPT: &str = "${kept}[hidden]${after}";
     KEPT
 }
 
@@ -57,7 +57,7 @@ fn shapes() -> &'static [Regex] {
             r"(?i)(?P<kept>\bauthorization\x22?(?::|=) ?\x22?(?:(?:bearer|basic) )?)[^\s\x22,]+",
             r"(?i)(?P<kept>\bbearer )[A-Za-z0-9._~+/=-]{8,}",
             r"(?i)(?P<kept>\x22?(?:aws_?)?(?:secret_?access_?key|session_?token)\x22?(?::|=) ?\x22?)[^\s\x22,]+",
-            r"(?P<kept>://[^/\s:@]*:)[^/\s@]+(?:@)",
+            r"(?P<kept>://[^/\s:@]*:)[^/\s@]+(?P<after>@)",
             r"(?P<kept>-----BEGIN [A-Z ]*PRIVATE KEY-----)[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)",
         ];
         // A test compiles each; one that did not compile would be missing here.
@@ -84,7 +84,7 @@ mod tests {
             ("Authorization: Bearer abcdef.ghi", "Authorization: Bearer [hidden]"),
             ("jwt eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhIn0.c2ln.", "jwt [hidden]."),
             (r#"{"SecretAccessKey": "abc/def", "x": 1}"#, r#"{"SecretAccessKey": "[hidden]", "x": 1}"#),
-            ("proxy http://user:hunter2@proxy:3128", "proxy http://user:[hidden]proxy:3128"),
+            ("proxy http://user:hunter2@proxy:3128", "proxy http://user:[hidden]@proxy:3128"),
             (
                 "a -----BEGIN EC PRIVATE KEY-----\nMHcC\n-----END EC PRIVATE KEY----- b",
                 "a -----BEGIN EC PRIVATE KEY-----[hidden] b",
