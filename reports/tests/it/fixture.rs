@@ -1,15 +1,18 @@
 //! Reports for the tests: one per situation, all with fixed times.
 
+mod explanation;
+
 use amiproof_model::judge::{Disposition, Origin, origin};
 use amiproof_model::matrix::Family;
 use amiproof_model::name::Level;
-use amiproof_model::report::cause::{Hidden, RuledOut};
 use amiproof_model::report::{
-    AmiRecord, Cause, Certainty, CheckResult, Cleanup, ClusterRecord, Explanation, Foreign, Leftover, NodeRecord,
-    Phase, PhaseEnd, PhaseRecord, Report, RunRecord, Subject, VariantRecord,
+    AmiRecord, CheckResult, Cleanup, ClusterRecord, Foreign, Leftover, NodeRecord, Phase, PhaseEnd, PhaseRecord,
+    Report, RunRecord, Subject, VariantRecord,
 };
 use amiproof_model::verdict::{Evidence, Finding, Outcome, Placement};
 use jiff::{SignedDuration, Timestamp};
+
+use self::explanation::explanation;
 
 /// What a text from outside may hold at its worst.
 pub(crate) const NASTY: &str = "\u{1b}[31mred\u{1b}[0m nul:\0 cdata:]]> </script><img src=x onerror=alert(1)> <!-- {{ x }} | `tick` 🦀 \u{2028}\u{fffe} =1+1 @all #1";
@@ -282,48 +285,6 @@ pub(crate) fn mixed() -> Report {
         ),
     ]);
     report
-}
-
-/// One likely cause of the failed workload, and what was ruled out.
-fn explanation() -> Explanation {
-    let check = |id: &str| id.parse().unwrap();
-    let cause = Cause {
-        setting: "forward-policy".into(),
-        title: "forwarded packets are dropped".into(),
-        label: "nftables forward policy".into(),
-        fact: "firewall.nft.forward".into(),
-        value: "drop (inet filter forward)".into(),
-        reference: Some("accept".into()),
-        nodes: vec![2],
-        controls: vec!["cis-al2023-1.0.0/3.4.2.7".parse().unwrap()],
-        certainty: Certainty::Possible,
-        cells: vec![check("workload/pod-to-pod")],
-        alternatives: vec!["rp-filter".into()],
-        against: vec![check("kubelet-path/logs")],
-        help: vec!["try it on a node: nft chain inet filter forward '{ policy accept; }'".into()],
-    };
-    let ruled_out = RuledOut {
-        setting: "input-policy".into(),
-        title: "packets to the node are dropped".into(),
-        by: check("kubelet-path/logs"),
-    };
-    let hidden = Hidden {
-        setting: "output-policy".into(),
-        title: "packets of the node itself are dropped".into(),
-        label: "nftables output policy".into(),
-        controls: Vec::new(),
-        cells: vec![check("workload/pod-to-pod")],
-    };
-    let variant = "al2023-eks-l1".parse().unwrap();
-    Explanation {
-        variant,
-        causes: vec![cause],
-        unexplained: vec![check("kubelet-path/exec")],
-        lost: Vec::new(),
-        hidden: vec![hidden],
-        ruled_out: vec![ruled_out],
-        note: None,
-    }
 }
 
 fn scan(
