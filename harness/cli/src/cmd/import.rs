@@ -60,7 +60,7 @@ pub(crate) fn run(global: &Global, args: &args::Import, output: &Output) -> Resu
             written.show(&[Format::Html, Format::Junit], output);
             output.data(amiproof_reports::terminal::verdict(&report, None, &forms::style(*output)));
             if args.no_fail {
-                super::run::say_no_fail(ExitCode::of(&report), exit, output);
+                super::published::say_no_fail(ExitCode::of(&report), exit, output);
             }
         }
     }

@@ -3,14 +3,13 @@
 use amiproof_model::exit::ExitCode;
 use amiproof_model::report::{Report, ShardPart, Shards};
 use amiproof_model::shard::{self, Mismatch};
-use amiproof_reports::{Format, terminal};
 use amiproof_suites::{controls, settings};
 use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
-use super::forms;
-use crate::args::{Global, Merge, OutputForm};
+use super::published::{Printed, publish};
+use crate::args::{Global, Merge};
 use crate::output::{Failure, Output};
 use crate::rundir::{self, RunDir};
 
@@ -35,28 +34,12 @@ pub(crate) fn run(global: &Global, args: &Merge, output: &Output) -> Result<Exit
     for source in &sources {
         keep_evidence(source, &folder, output)?;
     }
-    let written = forms::write_all(&report, None, folder.path(), output);
-    folder.set_latest(&global.dir)?;
     if let Some(shards) = &report.run.shards {
         say_what_is_missing(shards, output);
     }
-    match args.output {
-        OutputForm::Json => {
-            match amiproof_reports::render(Format::Json, &report, &amiproof_reports::Options::default()) {
-                Ok(text) => output.json(text),
-                Err(error) => output.note(format_args!("error: json: {error}")),
-            }
-        }
-        OutputForm::Text => {
-            output.data(terminal::render(&report, None, &forms::style(*output)));
-            written.show(&[Format::Html, Format::Junit, Format::Json], output);
-        }
-    }
-    let verdict = ExitCode::of(&report);
-    let exit = written.exit(if verdict == ExitCode::Failed && args.no_fail { ExitCode::Passed } else { verdict });
-    if args.no_fail && args.output == OutputForm::Text {
-        super::run::say_no_fail(verdict, exit, output);
-    }
+    let printed = Printed { form: args.output, no_fail: args.no_fail };
+    let exit = publish(&report, &folder, None, None, &printed, output)?;
+    folder.set_latest(&global.dir)?;
     Ok(exit)
 }
 

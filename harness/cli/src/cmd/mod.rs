@@ -32,6 +32,7 @@ mod plan;
 mod promote;
 mod proved;
 mod provisioned;
+mod published;
 mod releases;
 mod report;
 mod request;

@@ -6,13 +6,11 @@ use std::time::Duration;
 
 use amiproof_core::cost::{self as bill, Planned};
 use amiproof_core::run::{Answers, Experiment, Plan, Steps, Stop, Tools, journal};
-use amiproof_model::conclusion::{Scope, Summary};
 use amiproof_model::exit::ExitCode;
 use amiproof_model::matrix::Matrix;
 use amiproof_model::name::{RunId, VariantName};
 use amiproof_model::report::Report;
-use amiproof_reports::compare::compare as compared;
-use amiproof_reports::{Format, Options, terminal};
+use amiproof_reports::Format;
 use amiproof_suites::{controls, settings};
 
 use super::begin::{Folder, Place, Setup, begin};
@@ -20,9 +18,10 @@ use super::divided::divide;
 use super::measured::measured;
 use super::proved::proved;
 use super::provisioned::{Latest, provisioned};
+use super::published::{Printed, of_releases, publish};
 use super::request::Request;
-use super::{compare, cost, first_bad, forms, owner, resume};
-use crate::args::{ByPrices, Global, Junit, OutputForm, Resumed, Run, RunOptions, Target};
+use super::{cost, forms, owner, resume};
+use crate::args::{ByPrices, Global, Junit, OutputForm, Resumed, Run, Target};
 use crate::files::{self, Inputs};
 use crate::output::{Failure, Output};
 use crate::progress::{Detail, Progress};
@@ -361,7 +360,11 @@ async fn execute(
             exit
         }
         None if !report.run.releases.is_empty() => of_releases(&report, folder, options.output, output)?,
-        None => publish(&report, folder, baseline.as_deref(), (goal, junit), &options, output)?,
+        None => {
+            let nightly = (goal == Goal::Nightly).then_some(junit);
+            let printed = Printed { form: options.output, no_fail: options.no_fail };
+            publish(&report, folder, baseline.as_deref(), nightly, &printed, output)?
+        }
     };
     // A lab inside this process is gone with it.
     if report.run.interrupted && !place.target.lab {
@@ -428,79 +431,3 @@ async fn with_beats<T>(run: impl Future<Output = T>, progress: &RefCell<Progress
 
 /// How often to check whether there was no output for a while.
 const BEAT: Duration = Duration::from_secs(15);
-
-/// Writes every format, and prints which release is the first bad one.
-fn of_releases(report: &Report, folder: &RunDir, form: OutputForm, output: &Output) -> Result<ExitCode, Failure> {
-    let written = forms::write_all(report, None, folder.path(), output);
-    let answer = first_bad::answered(report, form, output)?;
-    if matches!(form, OutputForm::Text) {
-        written.show(&[Format::Html, Format::Junit, Format::Json], output);
-    }
-    // Whether the releases pass is not the question; what became of the account is.
-    Ok(written.exit(match Summary::of(report, Scope::Run, 0).conclusion.exit_code() {
-        worse @ (ExitCode::LeftBehind | ExitCode::Interrupted | ExitCode::NothingSelected) => worse,
-        _ => answer,
-    }))
-}
-
-/// Writes every format, prints the summary, determines the exit code.
-fn publish(
-    report: &Report,
-    folder: &RunDir,
-    baseline: Option<&Report>,
-    (goal, junit): (Goal, Junit),
-    options: &RunOptions,
-    output: &Output,
-) -> Result<ExitCode, Failure> {
-    let mut written = forms::write_all(report, baseline, folder.path(), output);
-    if let Some(baseline) = baseline.filter(|_| goal == Goal::Nightly) {
-        let comparison = compare::caused(baseline, report);
-        written = written.with_comparison(&comparison, junit == Junit::New, folder.path(), output);
-    }
-    match options.output {
-        OutputForm::Text => {
-            if output.is_quiet() {
-                output.data(terminal::verdict(report, baseline, &forms::style(*output)));
-            } else {
-                output.data(terminal::render(report, baseline, &forms::style(*output)));
-                written.show(&[Format::Html, Format::Junit, Format::Json], output);
-                written.show_comparison(output);
-                if let Some(shard) = report.run.shards.as_ref().and_then(|shards| Some((shards.shard?, shards.count))) {
-                    let (shard, count) = shard;
-                    output.note(format_args!(
-                        "shard {shard}/{count}: `amiproof merge` combines the reports of all shards"
-                    ));
-                }
-            }
-        }
-        OutputForm::Json => match amiproof_reports::render(Format::Json, report, &Options::default()) {
-            Ok(text) => output.json(text),
-            Err(error) => output.alert(format_args!("error: json: {error}")),
-        },
-    }
-    let judged = exit_code(report, baseline, options);
-    let exit = written.exit(judged);
-    if exit != judged {
-        output.alert(format_args!("exit code {}: the report was not written in every format", exit.code()));
-    }
-    if options.no_fail && matches!(options.output, OutputForm::Text) {
-        say_no_fail(ExitCode::of(report), exit, output);
-    }
-    Ok(exit)
-}
-
-/// Prints that `--no-fail` changed the exit code of the verdict.
-pub(super) fn say_no_fail(verdict: ExitCode, exit: ExitCode, output: &Output) {
-    if verdict == ExitCode::Failed && exit == ExitCode::Passed {
-        output.note("exits 0 instead of 1 because of --no-fail");
-        output.name_log();
-    }
-}
-
-fn exit_code(report: &Report, baseline: Option<&Report>, options: &RunOptions) -> ExitCode {
-    let regressions = baseline.map_or(0, |baseline| compared(baseline, report).regressions(|_| true));
-    match Summary::of(report, Scope::Run, regressions).conclusion.exit_code() {
-        ExitCode::Failed if options.no_fail => ExitCode::Passed,
-        other => other,
-    }
-}

@@ -128,6 +128,8 @@ fn three_shards_of_one_cluster_one_of_them_killed_are_the_run_in_one_piece() {
         assert_eq!(merge(&runs).status.code(), whole.status.code());
         assert!(bytes() == first, "{runs:?}");
     }
+    let quiet = run(&dir, &["merge", "--quiet", &name]);
+    assert_eq!(String::from_utf8_lossy(&quiet.stdout).lines().count(), 1, "only the verdict: {quiet:?}");
     let files = read(&dir, &name).results.into_iter().flat_map(|row| row.evidence).filter_map(|piece| piece.file);
     let files: Vec<String> = files.collect();
     assert!(
