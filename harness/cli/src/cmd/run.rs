@@ -329,6 +329,9 @@ async fn execute(
     report.run.releases = releases;
     report.cost = bill::of_run(&ledger, &report, &prices);
     progress.borrow_mut().finish();
+    if let Some(clients) = &connection.clients {
+        tracing::info!("{}", clients.calls());
+    }
     connection.close().await;
     let made = owner::standing(&ledger).difference(&before).count();
     if judges_nothing {
