@@ -1,7 +1,7 @@
 //! What every format needs in addition to the report: the comparison with a baseline, and the verdict of the run and of each column.
 //!
 //! The verdicts are the model's; no format derives its own. They are those of the report as it is on the disk, which is what the
-//! exit code follows from; the gates that a baseline holds open are shown in the rows.
+//! exit code follows from; that a scan covers less than in the baseline is only shown in the rows of gates.
 
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -18,11 +18,11 @@ use crate::compare::comparison::Comparison;
 /// A report, compared with a baseline.
 pub(crate) struct Context<'a> {
     pub(crate) original: &'a Report,
-    /// The report with the gates that the baseline holds open.
+    /// The report, with a gate not passed if its scan evaluated less than in the baseline.
     pub(crate) report: Cow<'a, Report>,
     /// What changed since the baseline.
     pub(crate) comparison: Option<Comparison>,
-    news: HashSet<(Subject, CheckId)>,
+    worse: HashSet<(Subject, CheckId)>,
     /// The conclusions that were asked for, of the run (none) and of columns: each needs a look at every result.
     verdicts: RefCell<HashMap<Option<Subject>, Summary>>,
 }
@@ -30,10 +30,10 @@ pub(crate) struct Context<'a> {
 impl<'a> Context<'a> {
     pub(crate) fn of(report: &'a Report, baseline: Option<&Report>) -> Self {
         let comparison = baseline.map(|baseline| compare(baseline, report));
-        let news = comparison.iter().flat_map(Comparison::news);
-        let news = news.map(|change| (change.subject.clone(), change.check.clone())).collect();
+        let worse = comparison.iter().flat_map(Comparison::worse);
+        let worse = worse.map(|change| (change.subject.clone(), change.check.clone())).collect();
         let verdicts = RefCell::default();
-        Self { original: report, report: held_against(report, baseline), comparison, news, verdicts }
+        Self { original: report, report: with_lost_coverage(report, baseline), comparison, worse, verdicts }
     }
 
     /// The conclusion of the run, which matches its exit code.
@@ -66,7 +66,7 @@ impl<'a> Context<'a> {
 
     /// Whether a result is worse than in the baseline.
     pub(crate) fn is_new(&self, result: &CheckResult) -> bool {
-        !self.news.is_empty() && self.news.contains(&(result.subject.clone(), result.check.clone()))
+        !self.worse.is_empty() && self.worse.contains(&(result.subject.clone(), result.check.clone()))
     }
 
     /// The rank of a column with these results, most important first: what the baseline does not have before what it has, smoke tests before
@@ -77,7 +77,7 @@ impl<'a> Context<'a> {
     }
 
     /// The results, with those that are worse than in the baseline first.
-    pub(crate) fn news_first<'r>(&self, mut results: Vec<&'r CheckResult>) -> Vec<&'r CheckResult> {
+    pub(crate) fn worse_first<'r>(&self, mut results: Vec<&'r CheckResult>) -> Vec<&'r CheckResult> {
         results.sort_by_key(|result| !self.is_new(result));
         results
     }
@@ -123,10 +123,11 @@ pub(crate) fn mark(conclusion: Conclusion) -> &'static str {
     }
 }
 
-/// The report with the gates of scans that evaluated less than in the baseline no longer green. Only for showing: see [`crate::render`].
-pub(crate) fn held_against<'a>(report: &'a Report, baseline: Option<&Report>) -> Cow<'a, Report> {
+/// The report, with a gate not passed if its scan evaluated less than in the baseline. Only for display: see
+/// [`crate::render`].
+pub(crate) fn with_lost_coverage<'a>(report: &'a Report, baseline: Option<&Report>) -> Cow<'a, Report> {
     let Some(baseline) = baseline else { return Cow::Borrowed(report) };
-    let mut held = report.clone();
-    threshold::require_coverage_of(&mut held, baseline);
-    Cow::Owned(held)
+    let mut shown = report.clone();
+    threshold::require_coverage_of(&mut shown, baseline);
+    Cow::Owned(shown)
 }

@@ -34,10 +34,8 @@ fn write_explanation(out: &mut String, explanation: &Explanation, cell: Option<&
         write_titled(out, style, 2, "lost", &format!("{}: {}", one.control, one.evidence()));
     }
     if !unexplained.is_empty() {
-        let why = explanation
-            .note
-            .as_deref()
-            .unwrap_or("no setting that differs from the reference takes away what they exercise");
+        let why =
+            explanation.note.as_deref().unwrap_or("no setting that differs from the reference is known to break them");
         write_titled(out, style, 2, "unexplained", &format!("({why})"));
         write_wrapped(out, style, 4, &unexplained.join(", "), usize::MAX);
     }
@@ -59,7 +57,7 @@ fn write_cause(out: &mut String, cause: &Cause, style: &Style) {
     }
     let why = match (cause.certainty, cause.alternatives.as_slice()) {
         (Certainty::Possible, []) => {
-            "no other setting fits, but it takes this away only partly or only sometimes".to_owned()
+            "no other setting fits, but this one breaks such checks only in part or only sometimes".to_owned()
         }
         (Certainty::Possible, others) => format!("{} would explain the same failures", others.join(", ")),
         (Certainty::Likely, _) => "no other setting that differs from the reference explains them".to_owned(),

@@ -14,7 +14,7 @@ const BUFFER: usize = 64 * 1024;
 /// and not followed. Only its owner can read the file, because evidence of nodes is in it.
 ///
 /// # Errors
-/// [`RenderError::File`] with the path of the file that was to be.
+/// [`RenderError::File`] with the path of the file that was to be written.
 pub fn write_file(folder: &Path, name: &str, text: &str) -> Result<PathBuf, RenderError> {
     write_with(folder, name, |out| out.write_all(text.as_bytes()).map_err(RenderError::Write))
 }
@@ -22,7 +22,7 @@ pub fn write_file(folder: &Path, name: &str, text: &str) -> Result<PathBuf, Rend
 /// As [`write_file`], with what `fill` writes.
 ///
 /// # Errors
-/// [`RenderError::File`] with the path of the file that was to be, and what `fill` returns.
+/// [`RenderError::File`] with the path of the file that was to be written, and what `fill` returns.
 pub fn write_with(
     folder: &Path,
     name: &str,

@@ -9,7 +9,6 @@ pub mod controls;
 pub mod definition;
 pub mod disruptive;
 pub mod eks_cis;
-pub mod front_door;
 pub mod host;
 pub mod kube_bench;
 pub mod kubelet_path;
@@ -18,6 +17,7 @@ pub mod os_cis;
 pub mod registry;
 mod scans;
 pub mod settings;
+pub mod test_runner;
 pub mod windows;
 pub mod workload;
 

@@ -1,11 +1,12 @@
 //! The checks as tests of cargo: `cargo test -p amiproof-suites --test conformance -- node::ready`.
 //!
-//! Listing reads nothing but what is compiled in. All selected tests share one run, and each test is what that run says about its
-//! check. Without anything in the environment the run is one of the embedded lab, on a stock image and its hardened twin. With
-//! AMIPROOF_MATRIX (a matrix file) and AMIPROOF_RUN (the folder of a run that `amiproof apply` left) the selected checks run on
-//! that cluster. With AMIPROOF_REPORT nothing runs, and the report of that name is judged.
+//! Listing reads nothing but what is compiled in. All selected tests share one run, and each test reports the result
+//! of its check in that run. By default the run uses the embedded lab, with a stock image and its hardened
+//! counterpart. With AMIPROOF_MATRIX (a matrix file) and AMIPROOF_RUN (the folder of a run that `amiproof apply`
+//! left) the selected checks run on that cluster. With AMIPROOF_REPORT nothing runs, and the report in that file is
+//! evaluated.
 
-#![expect(clippy::print_stderr, reason = "a catalogue that cannot be read is told before there is a test")]
+#![expect(clippy::print_stderr, reason = "an unreadable catalogue is reported before there is a test")]
 
 use std::process::ExitCode;
 use std::sync::{Arc, OnceLock};
@@ -21,7 +22,7 @@ use amiproof_lab::{Lab, LabOptions};
 use amiproof_model::matrix::{Files, Matrix, ReadFile, resolve};
 use amiproof_model::report::Report;
 use amiproof_suites::SUITES;
-use amiproof_suites::front_door::{Answer, answer, is_evaluated, test_name};
+use amiproof_suites::test_runner::{Answer, answer, is_evaluated, test_name};
 use camino::{Utf8Path, Utf8PathBuf};
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
@@ -115,7 +116,7 @@ async fn on_cluster(file: &Utf8Path, folder: Utf8PathBuf, checks: Vec<Check>) ->
     Ok(run::run(plan(matrix, checks, steps, folder, base, header.run), tools, Stop::default(), |_| ()).await)
 }
 
-/// The checks on a stock image and its hardened twin in a lab of this process.
+/// The checks on a stock image and its hardened counterpart, in a lab of this process.
 async fn on_lab(checks: Vec<Check>) -> Result<Report, Failure> {
     let text = include_bytes!("../../fixtures/matrices/pair.yaml");
     let matrix = resolved("pair.yaml", text, &Files::new())?;

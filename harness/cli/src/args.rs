@@ -144,7 +144,7 @@ pub(crate) struct Global {
 /// When to use colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Color {
-    /// On a terminal, each stream by itself; never with NO_COLOR, always with CLICOLOR_FORCE.
+    /// Where standard output or standard error is a terminal, for each separately; never with NO_COLOR, always with CLICOLOR_FORCE.
     Auto,
     /// Always.
     Always,
@@ -213,11 +213,11 @@ pub(crate) enum Command {
         mut_arg("host_profiles", |arg| arg.hide(true))
     )]
     History(Box<History>),
-    /// Mark the image that a run tested as fit for use (tags, a parameter, signed statements), or revoke that
+    /// Mark a tested image as fit for use (tags, a parameter, signed statements), or revoke that
     Promote(Box<Promote>),
     /// Verify the signed statements about an image, and whether it is still promoted
     Verify(Verify),
-    /// List the runs: when, what came of them, what still exists and what it costs (offline)
+    /// List the runs: when they started, how they ended, what still exists and what it costs (offline)
     Runs(Runs),
     /// Delete everything that a run created
     #[command(
@@ -251,7 +251,7 @@ pub(crate) enum Command {
 }
 
 impl Command {
-    /// Which AWS it talks to, where it talks to one.
+    /// The AWS account or endpoint that a command talks to, if it talks to one.
     pub(crate) fn target(&mut self) -> Option<&mut Target> {
         match self {
             Self::Apply(run) | Self::Run(run) => Some(&mut run.target),

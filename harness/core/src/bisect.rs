@@ -6,7 +6,7 @@
 //! * Each change of a node, and how to undo it, is in the ledger before it is made: `destroy` undoes what a killed run left.
 //! * Afterwards every node is read again; a node that was not restored is named in the result, and cordoned.
 //! * Only nodes that the run created are changed, nodes on which no other pods run, or those that the user names.
-//! * Nothing is called proven unless it was seen twice on both sides.
+//! * Nothing is called proven unless it was seen twice, on the variant and on its reference.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -150,7 +150,8 @@ impl Search<'_, '_> {
                 Side::Candidate => (&mut *self.own, &mut *self.twin),
                 Side::Reference => (&mut *self.twin, &mut *self.own),
             };
-            // The other side is as it was, or fixed where it is the other end of connections.
+            // The nodes of the other side are unchanged, or have the settings in `peers` if they are the other end of
+            // connections.
             let mut refused = other.exchange(items, &trial.peers).await.err();
             if refused.is_none() {
                 refused = side.exchange(items, &trial.exchanged).await.err();
@@ -179,7 +180,8 @@ impl Search<'_, '_> {
                 if fresh.is_empty() {
                     continue;
                 }
-                // Something on the host wrote the old values while the check ran: what it said is about neither.
+                // Something on the host wrote the old values while the check ran, so its result belongs to neither
+                // set of values.
                 is_wasted = true;
                 if let Err(why) = nodes.keep(fresh).await {
                     return End::Undecided(trial, why);

@@ -137,7 +137,8 @@ pub(crate) async fn measure(
     Ok(impact)
 }
 
-/// A context for each node of a variant. Its subject is a name of its own, so that namespaces of the same check on two nodes are two.
+/// A context for each node of a variant. Each has a subject name of its own, so that the same check on two nodes gets
+/// two namespaces.
 async fn each_node(context: &Context) -> Result<Vec<Context>, String> {
     if context.nodes.len() == 1 {
         return Ok(vec![context.clone()]);
@@ -354,7 +355,7 @@ impl Bench<'_, '_> {
                 Err(why) => return Ok(ImpactOutcome::NotMeasured { why }),
             }
         }
-        // What no longer works on the nodes as they are shows nothing from now on.
+        // A check that no longer passes on unchanged nodes is not used any more.
         for (check, answers) in &after {
             if !answers.contains(&Answer::Passes) {
                 let why = format!("it no longer passed after {} was put back", self.name(number));

@@ -99,7 +99,8 @@ pub async fn promote(clients: &Clients, wanted: &Promotion, mode: Mode) -> Resul
     Ok(changes)
 }
 
-/// The words of a tag with another one: an image may be promoted as several variants, and several parameters may name it.
+/// Adds a word to the list in a tag: an image may be promoted as several variants, and several parameters may name
+/// it.
 fn listed(image: &Image, key: &str, more: Option<&str>) -> Result<String, Error> {
     let mut words: Vec<&str> = image.tags.get(key).map(String::as_str).unwrap_or_default().split(' ').collect();
     words.extend(more);

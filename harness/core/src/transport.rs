@@ -25,7 +25,7 @@ use tower::Service;
 
 use crate::cluster::explain::chain;
 
-/// A server that takes no connection for so long is not there.
+/// How long a server may take to accept a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Connects to the listener at an authority (`127.0.0.1:40001`); [`io::ErrorKind::ConnectionRefused`] if there is none.

@@ -29,8 +29,8 @@ pub enum Capability {
     ImagePull,
     /// Packets pass between pods on different nodes: forwarding, rp_filter, the FORWARD chain.
     PodNetwork,
-    /// Packets pass between two pods of one node: through the host's FORWARD chain where the CNI routes (the VPC CNI), below it where
-    /// pods hang on a bridge.
+    /// Packets pass between two pods of one node: through the host's FORWARD chain where the CNI routes (the VPC
+    /// CNI), below it where pods are attached to a bridge.
     SameNodeNetwork,
     /// A pod resolves a Service's name: UDP and TCP 53 to CoreDNS.
     ClusterDns,
@@ -61,8 +61,8 @@ pub enum Capability {
     SharedVolume,
     /// A folder of the host is mounted into a pod and read.
     HostPath,
-    /// A pod runs a program that lies in a volume below `/var/lib/kubelet`: no `noexec` there, where the host's runc hands it on to
-    /// volumes (1.1 does; since 1.2 a volume is mounted as the pod asks).
+    /// A pod runs a program that lies in a volume below `/var/lib/kubelet`: no `noexec` there, if the host's runc
+    /// passes it on to volumes (1.1 does; since 1.2 a volume is mounted as the pod asks).
     ExecFromVolume,
     /// A process that is not root reads the files that the kubelet puts into its pod: umask, modes.
     NonRoot,
@@ -78,7 +78,7 @@ pub enum Capability {
     HostProcesses,
     /// An agent reads the addresses of kernel symbols, and loads a BPF program that reads the memory of the kernel.
     KernelTracing,
-    /// What exceeds its memory limit is ended and said to be, and a container sees its limits: cgroups, open files.
+    /// A container that exceeds its memory limit is killed and reported as such, and a container sees its limits: cgroups, open files.
     ResourceLimits,
     /// A pod uses user namespaces (`hostUsers: false`).
     UserNamespaces,
@@ -88,8 +88,8 @@ pub enum Capability {
     Probes,
     /// A pod gets AWS credentials by EKS Pod Identity: from the agent of its node.
     PodIdentity,
-    /// A pod exchanges the token of its service account at STS for AWS credentials (IRSA): HTTPS out of the cluster, names, a clock that
-    /// is right.
+    /// A pod exchanges the token of its service account at STS for AWS credentials (IRSA): HTTPS to addresses outside
+    /// of the cluster, DNS, a correct clock.
     WebIdentity,
     /// Log files of pods below `/var/log` are read by another pod.
     LogFiles,

@@ -11,8 +11,8 @@ impl Report {
     /// The failed check that keeps a result from being evaluated: `node/joined` for everything that would have been asked of nodes that
     /// never came. `None` for a result that was evaluated, and for a gap of its own.
     ///
-    /// A consequence is not a second gap: the failure itself decides the exit code. What the cluster as a whole was not asked is one where
-    /// the phase that would have asked it says so.
+    /// A consequence is not a second gap: the failure itself decides the exit code. A check of the whole cluster that
+    /// did not run is a consequence if the phase that would have run it failed.
     pub fn cause_of(&self, result: &CheckResult) -> Option<&CheckId> {
         let Outcome::NotEvaluated { .. } = result.outcome else { return None };
         let phases: &[PhaseRecord] = match &result.subject {

@@ -26,7 +26,8 @@ pub enum Next {
     Done(Effect),
 }
 
-/// How one cell goes on: a pure function of the answers on the node that meets the control, and afterwards on the node as it was before.
+/// What to do next for one cell: a pure function of the results on the node that meets the control, and afterwards on
+/// the node as it was before.
 ///
 /// A pass is believed. A failure counts if it comes twice and the check passes again once the setting is put back.
 pub fn next(with: &[Answer], after: &[Answer]) -> Next {

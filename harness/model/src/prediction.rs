@@ -39,7 +39,7 @@ enum SettledBy {
     Rows(&'static [&'static str]),
 }
 
-/// What becomes of a check whose every finding is refuted.
+/// The outcome of a check all of whose findings are refuted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Then {
     /// It passes: what it warned of works.
@@ -137,7 +137,7 @@ const PREDICTIONS: [Prediction; 13] = [
         settled_by: SettledBy::Workloads(&[ServiceVip, NodePort]),
         then: Then::Noted,
     },
-    // The API server reaches the kubelet, so its port is the host's own still.
+    // The API server reaches the kubelet, so no pod has taken over its port.
     Prediction {
         check: "node/monitoring-agent",
         about: &["PortConflict"],
@@ -238,7 +238,8 @@ impl Prediction {
     }
 }
 
-/// The results that refute a finding: none of those that could show it failed, and at least one of them passed on the very node.
+/// The results that refute a finding: none of the results that could show it failed, and at least one of them passed
+/// on the same node.
 fn refuted(
     prediction: &Prediction,
     finding: &Finding,

@@ -1,5 +1,5 @@
-//! If a registry denies an image to the nodes of one variant but not to those of its reference, the credentials of the nodes are broken (a
-//! credential provider that hardening removed or blocked), and the AMI is at fault. Pure.
+//! If a registry denies an image to the nodes of one variant but not to those of its reference, the nodes of the
+//! variant lack credentials (hardening removed or blocked a credential provider), and the AMI is at fault. Pure.
 
 use std::collections::BTreeMap;
 

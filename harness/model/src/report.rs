@@ -57,11 +57,11 @@ pub const SCHEMA_VERSION: u32 = 1;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
-    /// Version of the document format; see [`SCHEMA_VERSION`].
+    /// Version of the document format, currently 1.
     pub schema_version: u32,
-    /// What wrote it.
+    /// The program that wrote the report.
     pub tool: Tool,
-    /// When, and how it ended.
+    /// The run: when it started, what it was to do, and how it ended.
     pub run: RunRecord,
     /// The cluster under test.
     pub cluster: ClusterRecord,
@@ -90,7 +90,7 @@ pub struct Report {
     pub waivers: Vec<WaiverRecord>,
     /// What the run created in the account, and what happened to it.
     pub cleanup: Cleanup,
-    /// What that cost, estimated by list prices. Absent if it created nothing that is paid for, and in reports of older builds.
+    /// What the run cost, estimated by list prices. Absent if it created nothing that is paid for, and in reports of older builds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cost: Option<Cost>,
 }
@@ -127,7 +127,7 @@ pub struct RunRecord {
     /// The shards that the run was divided into, and which of them this is; absent for a run in one piece.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shards: Option<Box<Shards>>,
-    /// A digest of each workload as its file defines it, by check id. Two runs with different digests tested something else.
+    /// A digest of each workload as its file defines it, by check id. Runs with different digests did not test the same thing.
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
     pub definitions: IndexMap<String, String>,
     /// Phases that belong to no variant (network, cluster, cluster-wide checks, teardown of the cluster).
@@ -261,7 +261,8 @@ impl VariantRecord {
     }
 }
 
-/// What nodes boot with beside their image. Two nodes with the same image and another digest may differ in everything that user data sets.
+/// What nodes boot with beside their image. Two nodes with the same image and different digests may differ in
+/// everything that user data sets.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct UserDataRecord {
@@ -336,7 +337,7 @@ pub struct NodeRecord {
     pub fact_differences: Option<FactDifferences>,
 }
 
-/// The facts of a node as differences from those of another one, which the report has whole.
+/// The facts of a node, as differences from those of another node whose facts are complete in the report.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct FactDifferences {

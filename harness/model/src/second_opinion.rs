@@ -1,5 +1,5 @@
-//! What another observer of the nodes says, beside what checks found: the conditions of the EKS node monitoring agent. Where it calls a node
-//! ready on which packets of pods are lost, both are shown, and a person decides whom to ask. Pure.
+//! What another observer of the nodes says, beside what checks found: the conditions of the EKS node monitoring
+//! agent. If it calls a node ready that loses packets of pods, both results are shown, and a person decides. Pure.
 
 use crate::judge::Origin;
 use crate::report::Report;
@@ -29,7 +29,8 @@ const NETWORK: [&str; 9] = [
     "service-vip",
 ];
 
-/// Makes a row of the agent that passed one to look at, where checks of the network of the same variant failed for its hardening.
+/// Turns a passed row of the agent into a manual one if network checks of the same variant failed because of its
+/// hardening.
 pub fn compare(report: &mut Report) {
     let mut disagreements = Vec::new();
     for (at, result) in report.results.iter().enumerate() {

@@ -104,7 +104,7 @@ impl Setting {
     /// `exercises` is what a workload needs from its node.
     pub fn could_break(&self, check: &CheckId, exercises: &[String]) -> bool {
         let is_named = |name: &String| check.as_str() == name || check.suite() == name;
-        // What the checks of this suite need is in no file.
+        // No file says what the checks of this suite need.
         let is_asked_of_kubelet = |one: &Capability| *one == Capability::KubeletApi && check.suite() == "kubelet-path";
         self.takes.iter().any(|effect| {
             effect.checks.iter().any(is_named)

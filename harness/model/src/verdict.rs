@@ -60,26 +60,26 @@ impl Finding {
 #[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
 #[strum(serialize_all = "kebab-case")]
 pub enum Outcome {
-    /// See [`Verdict::Pass`].
+    /// The subject meets the check.
     Pass,
-    /// See [`Verdict::Fail`].
+    /// The subject does not meet the check.
     Fail {
         /// At least one.
         findings: Vec<Finding>,
     },
-    /// See [`Verdict::NotApplicable`].
+    /// The check does not apply to this subject.
     #[strum(serialize = "not applicable")]
     NotApplicable {
         /// Why the check does not apply here.
         reason: String,
     },
-    /// See [`Verdict::NotEvaluated`].
+    /// The check applies, but there is no evidence. Never green.
     #[strum(serialize = "not evaluated")]
     NotEvaluated {
         /// Why there is no evidence.
         reason: String,
     },
-    /// See [`Verdict::Manual`].
+    /// The benchmark requires a manual review; the evidence is collected. Never green, and not a failure.
     Manual {
         /// What to look at.
         look_at: String,

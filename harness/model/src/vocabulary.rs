@@ -18,7 +18,7 @@ pub fn is_number(text: &str) -> bool {
 }
 
 /// The number of a control in what a scanner or a person calls it: `3.3.1`, `CIS 3.3.1`, `3.3.1 Ensure TLS 1.2`, `cis-al2023-3.3.1`,
-/// `xccdf_org.cisecurity.benchmarks_rule_3.3.1_Ensure_…`. Nothing where no place is sure to hold it.
+/// `xccdf_org.cisecurity.benchmarks_rule_3.3.1_Ensure_…`. `None` if no part of the text certainly is one.
 pub fn number_in(text: &str) -> Option<&str> {
     let text = text.trim().trim_matches(['\'', '"', '=', '`', '(', ')', '[', ']']);
     if let Some((_, name)) = text.split_once(CIS_RULE) {
@@ -43,8 +43,8 @@ pub fn number_in(text: &str) -> Option<&str> {
     number(last).map(|length| &last[..length])
 }
 
-/// The benchmark of a version that kube-bench says (`eks-1.8.0`, `cis-1.10`, `1.6` of before 0.3, `rke2-cis-1.7`, `cis-1.6-k3s`); nothing
-/// for what is not a version of a CIS benchmark.
+/// The benchmark of a version as kube-bench prints it (`eks-1.8.0`, `cis-1.10`, `1.6` before release 0.3,
+/// `rke2-cis-1.7`, `cis-1.6-k3s`); `None` if it is not a version of a CIS benchmark.
 pub fn of_kube_bench(version: &str) -> Option<Benchmark> {
     let parts: Vec<&str> = version.split('-').filter(|part| !part.is_empty() && *part != "cis").collect();
     let is_version = |part: &&str| part.starts_with(|c: char| c.is_ascii_digit()) && part.contains('.');
@@ -74,8 +74,8 @@ pub fn of_inspector(platform: &str) -> Option<Benchmark> {
         (&["amazon", "linux", "2023"], "cis-al2023-1.0.0"),
         (&["amazon", "linux", "2"], "cis-al2-3.0.0"),
     ];
-    // The words of a name stay together, so that the version of a benchmark is none of a platform; a STIG is another
-    // benchmark.
+    // The words of a platform must be adjacent, so that the version of a benchmark is not taken for that of a
+    // platform; a STIG is another benchmark.
     let is_named = |wanted: &[&str]| words.windows(wanted.len()).any(|some| some == wanted);
     let mut known = table.into_iter().filter(|_| !words.contains(&"stig"));
     known.find(|(wanted, _)| is_named(wanted)).and_then(|(_, benchmark)| benchmark.parse().ok())

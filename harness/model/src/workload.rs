@@ -55,7 +55,8 @@ pub enum Need {
     /// Something that the kubelet of every node of the variant says it can do.
     NodeFeature(NodeFeature),
     /// The metrics API (metrics-server) with figures of the variant's nodes. Without the API the check is not applicable; an API
-    /// that has no figures of a node leaves it not evaluated, for a closed kubelet port is for the suite `kubelet-path` to find.
+    /// that has no figures of a node leaves it not evaluated, because a closed kubelet port is what the suite
+    /// `kubelet-path` tests.
     NodeMetrics,
     /// Something that only a pod can find out: a Job of this workload that runs before everything else, best on a node of the
     /// reference. Where it ends with another exit code than 0 on a node that is not hardened, the check is not applicable; on the
@@ -89,7 +90,7 @@ pub enum Os {
     Windows,
 }
 
-/// One condition that must become true within the workload's time. The set is closed; each has its own file in core.
+/// One condition that must become true within the workload's timeout.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub enum Expectation {

@@ -29,7 +29,8 @@ pub struct Comparison {
     pub changes: Vec<ResultChange>,
     /// Benchmarks in another version and scanners that replaced others; their controls are not compared.
     pub replacements: Vec<Replacement>,
-    /// Suites of the baseline that the candidate did not run at all, by choice as far as its report tells. Not compared.
+    /// Suites of the baseline that the candidate did not run at all, deliberately, as far as its report shows. Not
+    /// compared.
     pub suites_not_run: Vec<String>,
     /// What the runs did not test in the same way; what is therefore not compared comes first.
     pub caveats: Vec<Caveat>,
@@ -145,8 +146,8 @@ impl Comparison {
 
     /// What is worse than in the baseline: new failures, new errors, failures of checks that the baseline did not run,
     /// and failures where it had no verdict.
-    pub(crate) fn news(&self) -> impl Iterator<Item = &ResultChange> {
-        self.changes.iter().filter(|one| one.change.is_news())
+    pub(crate) fn worse(&self) -> impl Iterator<Item = &ResultChange> {
+        self.changes.iter().filter(|one| one.change.is_worse())
     }
 
     /// What had a verdict in the baseline and has none now: not evaluated, left to a human, an error, or gone, on a variant and in a

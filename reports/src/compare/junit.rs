@@ -98,7 +98,7 @@ fn result_case(comparison: &Comparison, change: &ResultChange) -> Draft {
         comparison.base.run,
         comparison.candidate.run,
     );
-    if change.change.is_news() {
+    if change.change.is_worse() {
         for fact in comparison.facts_of(&change.subject) {
             body.push_str(&format!("changed on {subject}: {}\n", fact.sentence()));
         }

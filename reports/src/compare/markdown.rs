@@ -72,7 +72,7 @@ fn push_change<'a>(page: &mut Page, comparison: &'a Comparison, change: Change, 
             page.push(&row(one));
         }
         let facts = comparison.facts_of(subject);
-        if change.is_news() && !facts.is_empty() && reported.insert(subject) {
+        if change.is_worse() && !facts.is_empty() && reported.insert(subject) {
             let title = format!("\nChanged on **{}**:\n\n", escape(subject.as_str()));
             page.push(&format!("{title}{}\n{}", facts_table(facts), if at < last { head } else { "" }));
         }

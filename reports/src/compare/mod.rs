@@ -25,7 +25,7 @@ use indexmap::IndexMap;
 pub use self::caveat::{About, Caveat, Replacement};
 pub use self::comparison::{Comparison, ComparisonFormat, ResultChange, Side};
 pub use self::facts::{FactChange, Presence, VariantChange};
-use self::scope::{Replaced, Scope, other_judge};
+use self::scope::{Replaced, Scope, other_scanner};
 pub use self::state::{Change, State};
 use crate::error::RenderError;
 use crate::file::write_file;
@@ -75,9 +75,9 @@ pub fn compare(base: &Report, candidate: &Report) -> Comparison {
             },
             None if !scope.compares(old) => {}
             None => match scope.benchmark_in(&scope.candidate_benchmarks, old) {
-                Some(to) => replaced.went(old, About::Benchmark, benchmark_of(old), to),
-                None => match other_judge(&scope.base_judges, &scope.candidate_judges, old, true) {
-                    Some(other) => replaced.went(old, About::Scanner, scanner_of(old), scanner_of(other)),
+                Some(to) => replaced.removed(old, About::Benchmark, benchmark_of(old), to),
+                None => match other_scanner(&scope.base_judges, &scope.candidate_judges, old, true) {
+                    Some(other) => replaced.removed(old, About::Scanner, scanner_of(old), scanner_of(other)),
                     None => changes.push(Found::OnlyBase(old).change(Change::Disappeared)),
                 },
             },
@@ -88,9 +88,9 @@ pub fn compare(base: &Report, candidate: &Report) -> Comparison {
             continue;
         }
         match scope.benchmark_in(&scope.base_benchmarks, new) {
-            Some(from) => replaced.came(new, About::Benchmark, from, benchmark_of(new)),
-            None => match other_judge(&scope.candidate_judges, &scope.base_judges, new, false) {
-                Some(other) => replaced.came(new, About::Scanner, scanner_of(other), scanner_of(new)),
+            Some(from) => replaced.added(new, About::Benchmark, from, benchmark_of(new)),
+            None => match other_scanner(&scope.candidate_judges, &scope.base_judges, new, false) {
+                Some(other) => replaced.added(new, About::Scanner, scanner_of(other), scanner_of(new)),
                 None => {
                     let change = Change::between(State::Absent, State::of(new));
                     changes.extend(change.map(|change| Found::OnlyCandidate(new).change(change)));

@@ -72,10 +72,10 @@ impl<'a> Scope<'a> {
     }
 }
 
-/// The other run's result for the same control, if another scanner replaced this result's: that scanner judges the
-/// control only in the other run, this result's only in this one. A control that had a verdict and has none now is a
-/// loss, whoever judges it.
-pub(super) fn other_judge<'a>(
+/// The other run's result for the same control, if another scanner replaced this result's: that scanner evaluates the
+/// control only in the other run, and the scanner of this result only in this run. A control that had a verdict and
+/// has none now is a loss, whoever judges it.
+pub(super) fn other_scanner<'a>(
     own: &Judges<'a>,
     others: &Judges<'a>,
     result: &CheckResult,
@@ -130,13 +130,13 @@ fn family(benchmark: &str) -> &str {
 pub(super) struct Replaced(IndexMap<(Subject, String, String, String), Replacement>);
 
 impl Replaced {
-    pub(super) fn went(&mut self, old: &CheckResult, about: About, from: &str, to: &str) {
+    pub(super) fn removed(&mut self, old: &CheckResult, about: About, from: &str, to: &str) {
         let entry = self.entry(old, about, from, to);
         entry.disappeared += 1;
         entry.disappeared_failing += usize::from(State::of(old) == State::Failing);
     }
 
-    pub(super) fn came(&mut self, new: &CheckResult, about: About, from: &str, to: &str) {
+    pub(super) fn added(&mut self, new: &CheckResult, about: About, from: &str, to: &str) {
         let entry = self.entry(new, about, from, to);
         entry.appeared += 1;
         entry.appeared_failing += usize::from(State::of(new) == State::Failing);

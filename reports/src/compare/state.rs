@@ -157,7 +157,7 @@ impl Change {
 
     /// Whether it is reported as new; see [`Comparison::regressions`](super::Comparison::regressions) for what is a
     /// regression.
-    pub(crate) fn is_news(self) -> bool {
+    pub(crate) fn is_worse(self) -> bool {
         matches!(self, Self::NewFailure | Self::AppearedFailing | Self::NewError | Self::Revealed)
     }
 

@@ -87,7 +87,7 @@ fn write_change<'a>(
         }
         space = space.saturating_sub(all.len());
         let facts = comparison.facts_of(subject);
-        if change.is_news() && !facts.is_empty() && reported.insert(subject) {
+        if change.is_worse() && !facts.is_empty() && reported.insert(subject) {
             let _ = writeln!(out, "  changed on {}:", style.paint(Ink::Strong, &style.line(subject.as_str())));
             write_facts(out, facts, FACTS, style);
         }

@@ -39,7 +39,7 @@ pub(super) struct Detail {
     attempts: usize,
     #[serde(skip_serializing_if = "is_none")]
     exercises: usize,
-    /// What the whole scan took, milliseconds; none for what took its time alone.
+    /// Duration of the whole scan, milliseconds; none for a result with a duration of its own.
     #[serde(rename = "scanSeconds", serialize_with = "as_seconds", skip_serializing_if = "Option::is_none")]
     scan_milliseconds: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -63,7 +63,7 @@ pub(super) struct Link {
 pub(super) fn of(context: &Context<'_>, sheet: &Sheet<'_>) -> Vec<Failing> {
     let each = (ALL / sheet.columns.len().max(1)).max(OPEN);
     let mut order: Vec<usize> = (0..sheet.columns.len()).collect();
-    order.sort_by_key(|at| context.urgency(&context.news_first(sheet.listed(*at, |status| status == Status::Failed))));
+    order.sort_by_key(|at| context.urgency(&context.worse_first(sheet.listed(*at, |status| status == Status::Failed))));
     let columns = order.into_iter().filter_map(|at| {
         let column = sheet.columns.get(at)?;
         let lists: Vec<List> =
@@ -91,7 +91,7 @@ fn list(
     wanted: IsMeant,
     limit: usize,
 ) -> Option<List> {
-    let results = context.news_first(sheet.listed(column, wanted));
+    let results = context.worse_first(sheet.listed(column, wanted));
     if results.is_empty() {
         return None;
     }

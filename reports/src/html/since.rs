@@ -17,14 +17,14 @@ pub(super) struct Since {
     pub(super) headline: String,
     /// Place plus one in [`Change::ALL`], word, meaning, number.
     pub(super) changes: Vec<(usize, &'static str, &'static str, usize)>,
-    pub(super) news: Vec<News>,
+    pub(super) regressions: Vec<VariantRegressions>,
     pub(super) notes: Vec<String>,
     /// Changed facts of all variants: variant, fact, was, is.
     pub(super) facts: Vec<(String, String, String, String)>,
 }
 
 /// The regressions of one variant.
-pub(super) struct News {
+pub(super) struct VariantRegressions {
     pub(super) name: String,
     /// Address, check, what it means and why.
     pub(super) items: Vec<(String, String, String)>,
@@ -56,24 +56,24 @@ impl Since {
                 .map(|(at, change)| (at, change.as_str(), change.meaning(), comparison.count(change)))
                 .filter(|(.., number)| *number > 0)
                 .collect(),
-            news: news(comparison),
+            regressions: regressions(comparison),
             notes: notes(comparison),
             facts,
         }
     }
 }
 
-fn news(comparison: &Comparison) -> Vec<News> {
-    let mut news: Vec<News> = Vec::new();
-    for change in Change::ALL.iter().copied().filter(|change| change.is_news()) {
+fn regressions(comparison: &Comparison) -> Vec<VariantRegressions> {
+    let mut regressions: Vec<VariantRegressions> = Vec::new();
+    for change in Change::ALL.iter().copied().filter(|change| change.is_worse()) {
         for (subject, changes) in comparison.by_subject(change) {
             let name = subject.as_str();
-            let at = news.iter().position(|one| one.name == name).unwrap_or_else(|| {
+            let at = regressions.iter().position(|one| one.name == name).unwrap_or_else(|| {
                 let facts = comparison.facts_of(subject).iter().map(FactChange::sentence).collect();
-                news.push(News { name: name.to_owned(), items: Vec::new(), left_out: 0, facts });
-                news.len() - 1
+                regressions.push(VariantRegressions { name: name.to_owned(), items: Vec::new(), left_out: 0, facts });
+                regressions.len() - 1
             });
-            let Some(one) = news.get_mut(at) else { continue };
+            let Some(one) = regressions.get_mut(at) else { continue };
             for change in changes {
                 if one.items.len() == NAMED {
                     one.left_out += 1;
@@ -89,7 +89,7 @@ fn news(comparison: &Comparison) -> Vec<News> {
             }
         }
     }
-    news
+    regressions
 }
 
 fn notes(comparison: &Comparison) -> Vec<String> {

@@ -220,8 +220,8 @@ impl Names {
     }
 }
 
-/// A number instead of the names, which are most of a large document. The same names have the same number; if others had it too, one of them
-/// would get a suffix that it does not need.
+/// A hash instead of the names, which are most of a large document. If two different names had the same hash, one of
+/// them would get a suffix that it does not need.
 fn digest(classname: &str, name: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
     (classname, name).hash(&mut hasher);

@@ -110,7 +110,7 @@ fn broken(error: &dyn Display) -> RenderError {
     RenderError::Xml(error.to_string())
 }
 
-/// Whether a tag is around the cases of a document.
+/// Whether a tag encloses the cases of a document.
 fn is_around(name: &[u8]) -> bool {
     matches!(name, b"testsuites" | b"testsuite")
 }

@@ -16,8 +16,9 @@
 //! phase (suite `subject/run`), an interrupted run (`run/interrupted`), a resource that was left behind (`run/cleanup`), and
 //! a run that decided nothing (`run/verdict`). [`expected_counts`] returns the totals.
 //!
-//! Times: a scan takes its time once. The first of the controls that it answered has it, the others take none, so that the times of all cases
-//! add up; the time of a suite is the wall clock that its cases cover together, and that of the document is the run's.
+//! Times: the duration of a scan is given once, on the first control that it evaluated; its other controls have 0, so
+//! that the times of all cases add up; the time of a suite is the wall clock that its cases cover together, and that
+//! of the document is the run's.
 //!
 //! Consumers' limits: GitLab reads files below 30 MB, Jenkins cuts the text of a case at 100,000 characters, Azure cuts names at
 //! 512 characters. See GitLab's "unit test reports" page and the source of Jenkins' junit-plugin.

@@ -53,7 +53,7 @@ pub(crate) struct SuiteDraft<C> {
     pub(crate) cases: Vec<C>,
 }
 
-/// A case that is not drafted yet: what the tags around it say is known, its texts are made when it is written.
+/// A case whose texts are rendered only when it is written; what the enclosing tags need is known before.
 pub(crate) trait Case {
     /// Its outcome.
     fn kind(&self) -> Kind;

@@ -78,7 +78,7 @@ fn write<C: Case>(
     Ok(document.end()?.length())
 }
 
-/// Some cases of a suite as a document of their own, of whose tags around them nothing is used.
+/// Some cases of a suite as a separate document, whose enclosing tags are discarded.
 fn as_xml<C>(suite: &SuiteDraft<C>, cases: impl Iterator<Item = TestCase>) -> Result<Vec<u8>, RenderError> {
     let mut written = TestSuite::new(&suite.name);
     written.add_testcases(cases);

@@ -173,7 +173,7 @@ fn sign(status: Status) -> String {
 fn push_since(page: &mut Page, comparison: &Comparison) {
     let mark = if comparison.has_regression() { "❌ Regression" } else { "✅ No regression" };
     page.push(&format!("### {mark} {}\n\n", escape(&comparison.headline())));
-    for change in Change::ALL.iter().copied().filter(|change| change.is_news()) {
+    for change in Change::ALL.iter().copied().filter(|change| change.is_worse()) {
         for (subject, changes) in comparison.by_subject(change) {
             let mut block = String::new();
             for one in changes.iter().take(NEWS) {

@@ -77,7 +77,7 @@ pub(super) fn push(page: &mut Page, context: &Context<'_>, sheet: &Sheet<'_>) {
 
 fn parts<'a>(context: &Context<'_>, sheet: &'a Sheet<'_>, wanted: IsMeant, is_brief: bool) -> Vec<Part<'a>> {
     let parts = sheet.columns.iter().enumerate().map(|(at, column)| {
-        let listed = context.news_first(sheet.listed(at, wanted));
+        let listed = context.worse_first(sheet.listed(at, wanted));
         Part {
             name: column.subject.as_str(),
             urgency: context.urgency(&listed),
@@ -96,7 +96,7 @@ fn push_section(page: &mut Page, title: &str, mut parts: Vec<Part<'_>>, later: u
     }
     let number: usize = parts.iter().map(|part| part.blocks.len()).sum();
     page.push(&format!("### {title} ({number})\n\n"));
-    // Headings and sentences of what is left out are paid for first.
+    // Space for headings, and for saying what is left out, is reserved first.
     let overhead: usize = parts.iter().map(|part| part.name.len() + 90).sum();
     deal(&mut parts, page.remaining().saturating_sub(later + overhead));
     for part in parts {

@@ -101,7 +101,7 @@ fn write_results(
     wanted: IsMeant,
 ) {
     let all: Vec<Vec<&CheckResult>> =
-        (0..sheet.columns.len()).map(|at| context.news_first(sheet.listed(at, wanted))).collect();
+        (0..sheet.columns.len()).map(|at| context.worse_first(sheet.listed(at, wanted))).collect();
     let number: usize = all.iter().map(Vec::len).sum();
     if number == 0 {
         return;

@@ -44,7 +44,7 @@ async fn run(context: &Context) -> Result<Decision, CheckError> {
     let doing = |what: &str| format!("{what} node {}", node.name);
     api.cordon(&node.name).await.doing(doing("cordoning"))?;
     let outcome = beyond(context, node, &before).await;
-    // A node that was replaced is gone; one that was not is opened again, whatever came of it.
+    // A replaced node is gone; any other node is uncordoned, whatever the result.
     if let Err(error) = api.uncordon(&node.name).await
         && !amiproof_core::cluster::objects::is_not_found(&error)
     {

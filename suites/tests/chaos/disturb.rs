@@ -15,7 +15,7 @@ use crate::plan::{At, Event, Point, What};
 
 /// How long API servers are away.
 const AWAY: Duration = Duration::from_secs(3 * 60);
-/// How long credentials are of no use.
+/// How long credentials are rejected.
 const EXPIRED: Duration = Duration::from_secs(30 * 60);
 /// How long the disk is full.
 const FULL: Duration = Duration::from_secs(10 * 60);

@@ -18,7 +18,7 @@ use camino::Utf8PathBuf;
 use crate::cluster::{REFERENCE, simulated};
 use crate::memory_lab;
 
-/// An image that is stock but for a change.
+/// A stock image with one change.
 type Case = (&'static str, fn(&mut HostProfile));
 
 fn sysctl(host: &mut HostProfile, name: &str, value: &str) {
@@ -33,7 +33,7 @@ fn never_joins(host: &mut HostProfile, last_words: &str) {
     host.boot.never_joins = Some(last_words.to_owned());
 }
 
-/// What hardening changes without breaking anything: no one of these may ever be blamed.
+/// What hardening changes without breaking anything: none of these may ever be blamed.
 fn harmless(host: &mut HostProfile) {
     for (name, value) in [
         ("kernel.yama.ptrace_scope", "1"),
@@ -194,7 +194,7 @@ async fn explained(shipped: &[&str], cases: &[Case]) -> (Report, String) {
     (report, told.join("\n"))
 }
 
-/// What a report makes of an image: `l2: likely forward-policy; unexplained: node/disk-space`.
+/// What a report explains about an image: `l2: likely forward-policy; unexplained: node/disk-space`.
 fn told(report: &Report, name: &str) -> String {
     let Some(explanation) = report.explanations.iter().find(|explanation| explanation.variant.as_str() == name) else {
         let own = report.results.iter().filter(|result| result.subject.as_str() == name);
@@ -282,8 +282,8 @@ fn each_image_that_is_shipped_has_exactly_its_causes() {
     });
 }
 
-/// A stock node has none of the values that take something away, but for those that its cluster does not mind. What it lacks says nothing:
-/// only a reference that has it makes it a change.
+/// A stock node has no harmful value, except those that do not matter in its cluster. Missing facts are not counted:
+/// they are a change only if the reference has them.
 fn is_stock_harmless(report: &Report) {
     let stock = report.variants.iter().find(|variant| variant.name.as_str() == REFERENCE).unwrap();
     let facts = &stock.nodes[0].facts;

@@ -414,7 +414,7 @@ fn group(name: &str) -> NodeSelector {
     NodeSelector::label(NODE_GROUP_LABEL, name)
 }
 
-/// The stock twin of a variant.
+/// The stock counterpart of a variant.
 fn reference(variant: &Variant) -> Variant {
     Variant {
         name: "reference".parse().unwrap(),

@@ -9,7 +9,7 @@ use amiproof_model::report::Report;
 use amiproof_reports::{Format, Options, render_to, write_with};
 use serde::Deserialize;
 
-use crate::process::{command, cost};
+use crate::process::{command, time_and_memory};
 use crate::row::{Failure, Row, timed};
 use crate::sized;
 
@@ -27,7 +27,7 @@ pub(crate) fn rows() -> Result<Vec<Row>, Failure> {
     let small = Folder::of(&sized::report(30, 500, 0)?)?;
     let (seconds, memory) = small.rendered(5)?;
     let mut rows = vec![
-        Row::new("all forms of 15,000 cells, median of 5", seconds * 1000.0, 250.0, "ms"),
+        Row::new("all formats of 15,000 cells, median of 5", seconds * 1000.0, 250.0, "ms"),
         Row::new("peak memory of that", memory, 60.0, "MB"),
         Row::new("page of 15,000 cells", small.megabytes("matrix.html")?, 1.5, "MB"),
         against_junit2html(&small)?,
@@ -36,7 +36,7 @@ pub(crate) fn rows() -> Result<Vec<Row>, Failure> {
     let large = Folder::of(&sized::report(30, 3400, 0)?)?;
     let (seconds, memory) = large.rendered(3)?;
     rows.extend([
-        Row::new("all forms of 102,000 cells, median of 3", seconds * 1000.0, 2000.0, "ms"),
+        Row::new("all formats of 102,000 cells, median of 3", seconds * 1000.0, 2000.0, "ms"),
         Row::new("peak memory of that", memory, 150.0, "MB"),
         Row::new("page of 102,000 cells", large.megabytes("matrix.html")?, 8.0, "MB"),
     ]);
@@ -66,7 +66,7 @@ impl Folder {
     /// Seconds and peak memory of `amiproof report`.
     fn rendered(&self, calls: usize) -> Result<(f64, f64), Failure> {
         let path = self.file("report.json");
-        cost(calls, || {
+        time_and_memory(calls, || {
             let mut report = command(&["report"]);
             report.arg(&path);
             report
@@ -94,7 +94,7 @@ fn against_junit2html(run: &Folder) -> Result<Row, Failure> {
         }
         Err(String::from_utf8_lossy(&output.stderr).lines().last().unwrap_or("it failed").to_owned().into())
     });
-    let what = "JUnit and page of it / a twentieth of PyPI's junit2html";
+    let what = "JUnit and page / a twentieth of the time of junit2html (PyPI)";
     Ok(match theirs {
         Ok(theirs) => Row::new(what, own * 1000.0, theirs * 1000.0 / 20.0, "ms"),
         Err(why) => Row::attempted(what, Err(format!("junit2html: {why}; `make python` installs it")), 1.0, "ms"),
@@ -113,10 +113,10 @@ fn compared() -> Result<Row, Failure> {
     Ok(Row::new("compare of two runs of 15,000 cells, median of 9", seconds * 1000.0, 50.0, "ms"))
 }
 
-/// What people feel of the page of 102,000 cells.
+/// Timings of the page of 102,000 cells, as users perceive them.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Felt {
+struct PageTimings {
     /// Seconds.
     first_paint: f64,
     /// Milliseconds.
@@ -126,16 +126,21 @@ struct Felt {
 }
 
 fn in_chromium(run: &Folder) -> Vec<Row> {
-    let felt = felt(&run.file("matrix.html")).map_err(|error| error.to_string());
-    let one = |value: fn(&Felt) -> f64| felt.as_ref().map(value).map_err(Clone::clone);
+    let timings = timings(&run.file("matrix.html")).map_err(|error| error.to_string());
+    let one = |value: fn(&PageTimings) -> f64| timings.as_ref().map(value).map_err(Clone::clone);
     vec![
-        Row::attempted("that page in Chromium: first paint", one(|felt| felt.first_paint * 1000.0), 500.0, "ms"),
-        Row::attempted("that page in Chromium: most cells filtered and drawn", one(|felt| felt.filter), 100.0, "ms"),
-        Row::attempted("that page in Chromium: gap between pictures, p95", one(|felt| felt.gap), 32.0, "ms"),
+        Row::attempted("that page in Chromium: first paint", one(|timings| timings.first_paint * 1000.0), 500.0, "ms"),
+        Row::attempted(
+            "that page in Chromium: most cells filtered and drawn",
+            one(|timings| timings.filter),
+            100.0,
+            "ms",
+        ),
+        Row::attempted("that page in Chromium: time between frames, p95", one(|timings| timings.gap), 32.0, "ms"),
     ]
 }
 
-fn felt(page: &Path) -> Result<Felt, Failure> {
+fn timings(page: &Path) -> Result<PageTimings, Failure> {
     let chromium = std::env::var("AMIPROOF_CHROMIUM").unwrap_or_else(|_| "chromium".to_owned());
     let script = root().join("reports/tests/it/measure.py");
     let output = Command::new(python()).arg(script).arg(chromium).arg(page).stdin(Stdio::null()).output()?;

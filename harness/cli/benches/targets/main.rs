@@ -5,7 +5,7 @@
 //! * peak memory of the command for that run (the lab not counted): at most 150 MB, and calls to AWS for each variant: at most 60;
 //! * 250 controls on 30 variants with 10 nodes each are judged, from the scanner's answers to the finished report, within a second;
 //! * 15,000 cells with 300 changed settings are explained within 200 ms;
-//! * all forms of 15,000 and of 102,000 cells, their page in Chromium, and a comparison: `forms`;
+//! * all formats of 15,000 and of 102,000 cells, their page in Chromium, and a comparison: `forms`;
 //! * a year of nights in a history store: `nights`;
 //! * `amiproof --help` answers within 20 ms, `amiproof check` on that matrix within 50 ms.
 
@@ -38,7 +38,7 @@ use amiproof_model::waiver::Waiver;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::process::{Ended, command, median, watched};
+use crate::process::{KilledOnDrop, command, median, peak_memory};
 use crate::row::{Failure, Row};
 
 fn main() -> ExitCode {
@@ -231,7 +231,7 @@ fn waiver(control: u32) -> Result<Waiver, Failure> {
 
 /// A whole run against a lab in another process: its report, peak memory in MB, and the calls to AWS.
 fn run(matrix: &Path, more: &[&str]) -> Result<(Report, f64, f64), Failure> {
-    let mut lab = Ended(command(&["lab", "--port", "0", "--time-scale", "20"]).stdout(Stdio::piped()).spawn()?);
+    let mut lab = KilledOnDrop(command(&["lab", "--port", "0", "--time-scale", "20"]).stdout(Stdio::piped()).spawn()?);
     let lines = BufReader::new(lab.0.stdout.take().ok_or("the lab has no output")?).lines();
     let exports: Vec<(String, String)> = lines
         .map_while(Result::ok)
@@ -241,7 +241,7 @@ fn run(matrix: &Path, more: &[&str]) -> Result<(Report, f64, f64), Failure> {
     let dir = tempfile::tempdir()?;
     let mut run = command(&["run", "--no-fail"]);
     let mut child = run.args(more).arg("--file").arg(matrix).arg("--dir").arg(dir.path()).envs(exports).spawn()?;
-    let peak = watched(&mut child, Duration::from_millis(50))?;
+    let peak = peak_memory(&mut child, Duration::from_millis(50))?;
     let folder: Option<PathBuf> = std::fs::read_dir(dir.path().join("runs"))?.next().transpose()?.map(|it| it.path());
     let folder = folder.ok_or("the run wrote nothing")?;
     let report = Report::parse(&std::fs::read_to_string(folder.join("report.json"))?)?;

@@ -3,7 +3,7 @@
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::row::{Failure, middle};
+use crate::row::{Failure, median_of};
 
 /// A call of amiproof, silent.
 pub(crate) fn command(arguments: &[&str]) -> Command {
@@ -12,7 +12,7 @@ pub(crate) fn command(arguments: &[&str]) -> Command {
     command
 }
 
-/// Seconds of the middle one of some calls.
+/// The median duration of some calls, seconds.
 pub(crate) fn median(calls: usize, make: impl Fn() -> Command) -> Result<f64, Failure> {
     let mut times = Vec::new();
     for _ in 0..calls {
@@ -23,17 +23,17 @@ pub(crate) fn median(calls: usize, make: impl Fn() -> Command) -> Result<f64, Fa
         }
         times.push(started.elapsed().as_secs_f64());
     }
-    Ok(middle(times))
+    Ok(median_of(times))
 }
 
-/// Seconds and peak memory (MB) of the middle one of some calls. How long it looks is how long the call takes, so that the peak is
-/// known to the last millisecond.
-pub(crate) fn cost(calls: usize, make: impl Fn() -> Command) -> Result<(f64, f64), Failure> {
+/// The median duration (seconds) and peak memory (MB) of some calls. The memory is read every millisecond until the
+/// process ends.
+pub(crate) fn time_and_memory(calls: usize, make: impl Fn() -> Command) -> Result<(f64, f64), Failure> {
     let (mut times, mut peaks) = (Vec::new(), Vec::new());
     for _ in 0..calls {
         let started = Instant::now();
         let mut child = make().spawn()?;
-        let peak = watched(&mut child, Duration::from_millis(1))?;
+        let peak = peak_memory(&mut child, Duration::from_millis(1))?;
         let status = child.wait()?;
         if !status.success() {
             return Err(format!("{:?} ended with {status}", make()).into());
@@ -41,11 +41,11 @@ pub(crate) fn cost(calls: usize, make: impl Fn() -> Command) -> Result<(f64, f64
         times.push(started.elapsed().as_secs_f64());
         peaks.push(peak);
     }
-    Ok((middle(times), middle(peaks)))
+    Ok((median_of(times), median_of(peaks)))
 }
 
-/// Peak memory of a process until it ends, MB, as looked up this often.
-pub(crate) fn watched(child: &mut Child, often: Duration) -> Result<f64, Failure> {
+/// Peak memory of a process until it ends, MB, read at this interval.
+pub(crate) fn peak_memory(child: &mut Child, often: Duration) -> Result<f64, Failure> {
     let mut peak: f64 = 0.0;
     while child.try_wait()?.is_none() {
         peak = peak.max(resident_peak(child.id()).unwrap_or(0.0));
@@ -62,9 +62,9 @@ fn resident_peak(pid: u32) -> Option<f64> {
 }
 
 /// A process that ends with the benchmark.
-pub(crate) struct Ended(pub(crate) Child);
+pub(crate) struct KilledOnDrop(pub(crate) Child);
 
-impl Drop for Ended {
+impl Drop for KilledOnDrop {
     fn drop(&mut self) {
         // Nothing of value is in a lab.
         let _ = self.0.kill();

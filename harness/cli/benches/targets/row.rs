@@ -19,7 +19,7 @@ impl Row {
         Self { what: what.into(), value: Ok(value), target, unit }
     }
 
-    /// A value that may not have been measured, which is not a target that was met.
+    /// A value that could perhaps not be measured; then the target counts as not met.
     pub(crate) fn attempted(
         what: impl Into<String>,
         value: Result<f64, String>,
@@ -46,13 +46,13 @@ impl std::fmt::Display for Row {
     }
 }
 
-/// The middle one of some seconds.
-pub(crate) fn middle(mut times: Vec<f64>) -> f64 {
+/// The median of some durations.
+pub(crate) fn median_of(mut times: Vec<f64>) -> f64 {
     times.sort_by(f64::total_cmp);
     times.get(times.len() / 2).copied().unwrap_or(f64::INFINITY)
 }
 
-/// Seconds of the middle one of some attempts.
+/// The median duration of some attempts, seconds.
 pub(crate) fn timed(attempts: usize, mut work: impl FnMut() -> Result<(), Failure>) -> Result<f64, Failure> {
     let mut times = Vec::new();
     for _ in 0..attempts {
@@ -60,5 +60,5 @@ pub(crate) fn timed(attempts: usize, mut work: impl FnMut() -> Result<(), Failur
         work()?;
         times.push(begun.elapsed().as_secs_f64());
     }
-    Ok(middle(times))
+    Ok(median_of(times))
 }

@@ -15,10 +15,10 @@ use crate::row::Failure;
 
 /// How many facts a node has.
 const FACTS: usize = 1000;
-/// One check of so many is a smoke test.
+/// One check in this many is a smoke test.
 const SMOKE: usize = 8;
 
-/// A report of so many variants and checks. `night` names the run, and decides what fails.
+/// A report with this many variants and checks. `night` names the run, and decides what fails.
 pub(crate) fn report(variants: usize, checks: usize, night: usize) -> Result<Report, Failure> {
     let started: Timestamp = "2026-11-21T03:00:00Z".parse()?;
     let run = RunRecord::new(format!("r-{night}").parse()?, "nightly", started);

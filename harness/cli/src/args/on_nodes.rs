@@ -28,7 +28,7 @@ pub(crate) struct OnNodes {
 }
 
 impl OnNodes {
-    /// The run of one variant's checks that it begins with.
+    /// The arguments of the `amiproof test` that the command begins with: the checks of one variant.
     pub(crate) fn as_test(&self, variant: &str, checks: Vec<String>) -> Resumed {
         Resumed {
             selection: Selection { file: self.file.clone(), variants: vec![variant.to_owned()], checks },

@@ -3,10 +3,10 @@
 use camino::Utf8PathBuf;
 use clap::Args;
 
-/// The heading in help of which AWS to talk to.
+/// The heading, in help, of the options about the AWS account or endpoint.
 const AWS: &str = "AWS and the lab";
 
-/// The heading in help of a cluster that exists already.
+/// The heading, in help, of the options about an existing cluster.
 const CLUSTER: &str = "An existing cluster";
 
 /// Which AWS to talk to.
@@ -87,7 +87,7 @@ impl Target {
     }
 }
 
-/// Which cluster, where it is known by a kubeconfig.
+/// The cluster, if it is given by a kubeconfig.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct Given {
     /// Use the cluster of this kubeconfig: nothing is provisioned, and AWS is called only with --profile or --endpoint-url

@@ -40,7 +40,7 @@ pub(super) fn planned<'a>(matrix: &'a Matrix, checks: &'a [Check], network_only:
 /// Refuses a plan that costs more than it may, or whose cost is not known.
 ///
 /// # Errors
-/// The refusal, as that of an input.
+/// A usage error, if the plan is refused.
 pub(super) fn check(planned: &Planned<'_>, money: &Money) -> Result<(), Failure> {
     let Some(max) = money.max_cost else { return Ok(()) };
     let estimate = cost::estimate(planned, &prices(&money.prices)?, amiproof_time::now());
@@ -123,7 +123,7 @@ fn figures(line: &EstimateLine) -> String {
     }
 }
 
-/// A number with at most so many digits after the point.
+/// A number with at most this many digits after the point.
 fn round(number: f64, digits: usize) -> String {
     let text = format!("{number:.digits$}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()

@@ -34,8 +34,8 @@ pub(super) fn divide(request: &mut Request, shard: Shard) -> Result<Option<Strin
         let used = columns.iter().map(|column| column.shard).max().unwrap_or(0);
         let shards = if used == 1 { "shard 1 has".to_owned() } else { format!("shards 1 to {used} have") };
         return Ok(Some(format!(
-            "shard {shard} has nothing to do: {shards} all variants, because those whose reference is created stay with it; nothing is \
-             missing without this shard"
+            "shard {shard} has nothing to do: {shards} all variants (a variant stays with a reference that the run creates); merge without \
+             this shard"
         )));
     }
     let inputs = inputs(request);

@@ -56,7 +56,7 @@ pub(crate) fn run(global: &Global, args: &Exclusions, output: &Output) -> Result
 pub(super) fn chosen(explanations: &[Explanation], wanted: Option<&str>, run: &str) -> Result<VariantName, Failure> {
     let known: Vec<&VariantName> = explanations.iter().map(|explanation| &explanation.variant).collect();
     let names: Vec<&str> = known.iter().map(|name| name.as_str()).collect();
-    let none = || format!("no variant of run {run} fails a check that its reference passes");
+    let none = || format!("no failure in run {run} has the origin 'hardening'");
     match (wanted, known.as_slice()) {
         (None, [only]) => Ok((*only).clone()),
         (None, []) => Err(Failure::usage(none(), "there is nothing to leave out")),
@@ -65,8 +65,9 @@ pub(super) fn chosen(explanations: &[Explanation], wanted: Option<&str>, run: &s
             format!("choose one with --variant: {}", names.join(", ")),
         )),
         (Some(name), _) => known.into_iter().find(|known| known.as_str() == name).cloned().ok_or_else(|| {
-            let help = if names.is_empty() { none() } else { suggest::instead(name, &names, "variants that do:") };
-            Failure::usage(format!("variant {name} of run {run} fails no check that its reference passes"), help)
+            let help =
+                if names.is_empty() { none() } else { suggest::instead(name, &names, "variants with such failures:") };
+            Failure::usage(format!("no failure of variant {name} in run {run} has the origin 'hardening'"), help)
         }),
     }
 }

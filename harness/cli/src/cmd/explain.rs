@@ -47,7 +47,7 @@ pub(crate) fn run(global: &Global, args: &Explain, output: &Output) -> Result<Ex
 /// Why there is nothing to explain.
 fn nothing(report: &Report, variant: Option<&str>, check: Option<&str>) -> Result<String, Failure> {
     let Some(check) = check else {
-        return Ok("nothing to explain: no variant fails a check that its reference passes".to_owned());
+        return Ok("nothing to explain: no failure has the origin 'hardening'".to_owned());
     };
     let is_asked = |result: &&CheckResult| {
         result.check.as_str() == check && variant.is_none_or(|name| result.subject.as_str() == name)

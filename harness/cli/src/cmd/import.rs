@@ -80,7 +80,7 @@ fn detect(spool: &Spool, path: &Utf8Path) -> Result<Kind, Failure> {
     })
 }
 
-/// Adds to the error about a rejected file, whose kind the user named, what it seems to be.
+/// Adds what the file seems to be to the error about a rejected file whose kind the user named.
 fn with_second_opinion(failure: Failure, wanted: Option<Kind>, spool: &Spool) -> Failure {
     let Some(wanted) = wanted else { return failure };
     let seems = spool.open().ok().and_then(|file| Source::open(file).ok()).map(import::detect);

@@ -18,7 +18,7 @@ pub(crate) fn run(args: &Init, output: &Output) -> Result<ExitCode, Failure> {
     let starter = amiproof_model::matrix::init::starter("amiproof.schema.json");
     std::fs::write(&args.file, starter).map_err(|error| cannot("write", &args.file, &error))?;
     output.note(format_args!(
-        "wrote {0}; `amiproof schema > amiproof.schema.json` beside it lets editors complete it\n\nnext: edit it, then `amiproof check --file {0}`, then `amiproof run --lab --file {0}` to see it work \
+        "wrote {0}; for completion in editors run `amiproof schema > amiproof.schema.json` in the same folder\n\nnext: edit it, then `amiproof check --file {0}`, then `amiproof run --lab --file {0}` to see it work \
          without an account",
         args.file
     ));

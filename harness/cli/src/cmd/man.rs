@@ -36,8 +36,8 @@ struct Page {
 
 /// The page of a command, and after it those of its subcommands.
 fn render(command: &Command, pages: &mut Vec<Page>) -> Result<(), Failure> {
-    // No date, for pages of one version are the same, whenever they are made. An empty one would be left out of a page, and the source be
-    // read as the date.
+    // No date, so that one version always gives the same pages. An empty date would be left out, and `man` would show
+    // the source in its place.
     let page = Man::new(command.clone())
         .date(" ")
         .source(concat!("amiproof ", env!("CARGO_PKG_VERSION")))

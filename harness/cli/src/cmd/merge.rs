@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::published::{Printed, publish};
 use crate::args::{Global, Merge};
-use crate::output::{Failure, Output};
+use crate::output::{Failure, Output, count};
 use crate::rundir::{self, RunDir};
 
 /// A report that is merged, and where it is.
@@ -96,7 +96,7 @@ fn folder(global: &Global, args: &Merge, report: &Report) -> Result<RunDir, Fail
     if known.run.shards.as_deref().is_some_and(is_merged) {
         return Ok(folder);
     }
-    Err(Failure::usage(format!("{path} is the report of something else"), "give another name with --run"))
+    Err(Failure::usage(format!("{path} is already the report of another run"), "give another name with --run"))
 }
 
 fn inputs(report: &Report) -> Option<&String> {
@@ -139,8 +139,8 @@ fn keep_evidence(source: &Source, folder: &RunDir, output: &Output) -> Result<()
         copied.map_err(|error| rundir::cannot("copy evidence to", &here, &error))?;
     }
     if lost > 0 {
-        let files = if lost == 1 { "1 file".to_owned() } else { format!("{lost} files") };
-        output.note(format_args!("warning: {files} of evidence of run {} are not in {from}", source.report.run.id));
+        let files = count(lost, "file");
+        output.note(format_args!("warning: {files} of evidence of run {} missing from {from}", source.report.run.id));
     }
     Ok(())
 }

@@ -76,7 +76,8 @@ struct Night<'a> {
 }
 
 impl Night<'_> {
-    /// The last good night but this one, which is in the store already if it is continued, or repeated in the lab; and what is said about it.
+    /// The last good night apart from this one (which may already be in the store, if the run is continued, or
+    /// repeated in the lab), and the message about it.
     fn baseline(&self, matrix: &str, own: &RunId, output: &Output) -> Result<Option<Arc<Report>>, Failure> {
         let found = block_on(async {
             let store = self.place.reach(&self.args.run.target, self.region.as_deref(), output).await?;

@@ -98,7 +98,7 @@ async fn revoke(
 
 async fn promote(global: &Global, args: &Promote, output: &Output) -> Result<ExitCode, Failure> {
     let (_, path) = rundir::read_report(&global.dir, args.run.as_deref())?;
-    // Decided, signed and copied are the same bytes: other commands rewrite the file.
+    // The same bytes are evaluated, signed and copied, because other commands rewrite the file.
     let text = bounded::text(&path, bounded::REPORT)
         .map_err(|error| Failure::usage(format!("cannot read the report {path}: {error}"), ""))?;
     let report = Report::parse(&text).map_err(|error| Failure::usage(format!("{path}: {error}"), ""))?;
@@ -173,7 +173,7 @@ async fn in_account(
         adopt: args.adopt,
         reinstate: args.reinstate,
     };
-    // What stands in the way is known before anything is written, here or there.
+    // Every obstacle is found before anything is written, on disk or in the account.
     let folder = args.out.clone().unwrap_or_else(|| beside(path).join("promotions").join(variant));
     replaceable(&folder, signer.is_some())?;
     let planned = release::promote(clients, &wanted, Mode::DryRun).await.map_err(|error| failure(&error))?;
@@ -347,7 +347,7 @@ pub(super) fn pem(path: &str) -> Result<String, Failure> {
     })
 }
 
-/// A failure of AWS, of a key, or of what is in the way.
+/// A failure of AWS, of a key, or of a requirement.
 pub(super) fn failure(error: &release::Error) -> Failure {
     match error {
         release::Error::Aws(error) if error.is_infrastructure() => {
@@ -389,17 +389,17 @@ fn replaceable(folder: &Utf8Path, is_signed: bool) -> Result<(), Failure> {
     if let Some(other) = names.iter().find(|name| !is_own(name)) {
         return Err(Failure::usage(
             format!("{folder} holds {other}, which no promotion wrote"),
-            "name another folder with --out",
+            "name another folder with --folder",
         ));
     }
     if !names.is_empty() && !names.iter().any(|name| name.ends_with(ENDS[0])) {
         return Err(Failure::usage(
             format!("{folder} holds a report.json and no statements"),
-            "name another folder with --out",
+            "name another folder with --folder",
         ));
     }
     if !is_signed && names.iter().any(|name| name.ends_with(ENDS[1])) {
-        let help = "give --key, or name another folder with --out";
+        let help = "give --key, or name another folder with --folder";
         return Err(Failure::usage(
             format!("{folder} holds signed statements, and --unsigned would replace them"),
             help,
@@ -408,7 +408,7 @@ fn replaceable(folder: &Utf8Path, is_signed: bool) -> Result<(), Failure> {
     Ok(())
 }
 
-/// A folder that is written, and takes its place once what it states is true.
+/// A folder under construction, which is renamed to its final name once its statements are true.
 struct Part {
     part: tempfile::TempDir,
     folder: Utf8PathBuf,
@@ -422,7 +422,7 @@ impl Part {
         let part = part.map_err(|error| rundir::cannot("create a folder in", above, &error))?;
         for (name, text) in files {
             let path = Utf8PathBuf::from_path_buf(part.path().join(name)).map_err(|path| {
-                Failure::usage(format!("{} is not UTF-8", path.display()), "name another folder with --out")
+                Failure::usage(format!("{} is not UTF-8", path.display()), "name another folder with --folder")
             })?;
             rundir::write_new(&path, text.as_bytes())?;
         }

@@ -9,7 +9,8 @@ use crate::files::{self, Inputs};
 use crate::output::{Failure, Output};
 use crate::session::Goal;
 
-/// What is checked of each release in any case: one that never joins is a bad one, too, and what the nodes are like tells why one is bad.
+/// Checks that run on every release: a release whose nodes never join is bad, too, and the facts of the nodes show
+/// why.
 const ALWAYS: [&str; 2] = ["node/joined", "node/facts"];
 
 /// Runs the checks on every release, and says which is the first bad one.

@@ -30,7 +30,7 @@ pub(crate) fn run(global: &Global, args: &Report, output: &Output) -> Result<Exi
         // The file as it is, even if this build would write it differently.
         Some(Format::Json) => output.json(text_of(&path)?),
         Some(Format::InToto) => {
-            // Stated and digested are the same bytes: other commands rewrite the file.
+            // The statements and the digest are made from the same bytes, because other commands rewrite the file.
             let text = text_of(&path)?;
             let report = amiproof_model::report::Report::parse(&text)
                 .map_err(|error| Failure::usage(format!("{path}: {error}"), ""))?;

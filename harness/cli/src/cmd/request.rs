@@ -35,7 +35,7 @@ pub(super) struct Request {
     pub(super) releases: Vec<VariantName>,
     /// What junit.xml has.
     pub(super) junit: Junit,
-    /// The shard of the run that it is, if it is one.
+    /// The shard that this run is, if it is one.
     pub(super) shards: Option<Shards>,
     /// By which the cost of the run is estimated.
     pub(super) prices: Prices,

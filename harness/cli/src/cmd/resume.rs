@@ -1,4 +1,5 @@
-//! `amiproof resume` and `amiproof rerun`: the command of an earlier run again, without what is answered.
+//! `amiproof resume` and `amiproof rerun`: run the command of an earlier run again, without the checks that have a
+//! result.
 
 use amiproof_core::run::Keep;
 use camino::Utf8PathBuf;

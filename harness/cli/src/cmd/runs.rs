@@ -1,5 +1,5 @@
-//! `amiproof runs`: the runs of a folder, what came of them, and what of them may still exist and costs money. Offline: by the ledgers and
-//! reports in the folder.
+//! `amiproof runs`: the runs of a folder, how they ended, and which of their resources may still exist and cost
+//! money. Offline: according to the ledgers and reports in the folder.
 
 mod listed;
 mod text;
@@ -74,7 +74,7 @@ struct Known {
     ledger: Result<(Header, Vec<Entry>), amiproof_core::ledger::Error>,
     has_ledger: bool,
     arguments: Vec<String>,
-    /// When its report was written last, for a run without a ledger: an import.
+    /// When its report was written last, for a run without a ledger: an import or a merge.
     written: Option<Timestamp>,
     /// When its command was recorded, by the clock of the machine: the ledger of a lab inside the process has simulated times.
     recorded: Option<Timestamp>,
@@ -142,7 +142,7 @@ impl Known {
             is_latest: latest == Some(run.id.as_str()),
             started,
             matrix: matrix.or_else(|| report.map(|report| report.run.matrix.clone())),
-            command: command(&self.arguments).or_else(|| (!self.has_ledger).then(|| "import".to_owned())),
+            command: command(&self.arguments).or_else(|| (!self.has_ledger).then(|| without_ledger(report).to_owned())),
             arguments: self.arguments,
             in_process_lab,
             outcome,
@@ -181,6 +181,12 @@ fn alive(header: &Header, entries: &[Entry]) -> Alive {
     let resources = kinds.values().sum();
     let expires = (resources > 0 && !header.keep).then_some(header.expires);
     Alive { resources, kinds, expires, kept: header.keep }
+}
+
+/// The command that made a run without a ledger: such runs only collect results.
+fn without_ledger(report: Option<&Report>) -> &'static str {
+    let shards = report.and_then(|report| report.run.shards.as_deref());
+    if shards.is_some_and(|shards| shards.shard.is_none()) { "merge" } else { "import" }
 }
 
 /// The name of the command in a command line.

@@ -129,7 +129,8 @@ async fn sweep(global: &Global, args: &Sweep, output: &Output) -> Result<ExitCod
     })
 }
 
-/// Connects to every region and looks for what has expired; deletes it if that is wished, and nothing that was not listed.
+/// Connects to every region and looks for what has expired; deletes it if the user wants that, and nothing that was
+/// not listed.
 async fn swept(args: &Sweep, alive: &BTreeSet<String>, output: &Output) -> Result<(Wish, Outcome), Failure> {
     let shown = *output;
     let progress = ProgressSink::to(move |line| shown.note(line));

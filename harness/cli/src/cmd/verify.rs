@@ -145,7 +145,8 @@ async fn verifier(key: &str, connection: Option<&Connection>) -> Result<Verifier
     made.map_err(|error| failure(&error))
 }
 
-/// The subject of a statement of a kind that the key has signed, and that says that the image of this report passed.
+/// The subject of a statement, if the key signed it, it is of the expected kind, and it states that the image of this
+/// report passed.
 fn statement(
     path: &Utf8Path,
     predicate: Predicate,

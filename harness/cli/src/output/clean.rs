@@ -14,7 +14,8 @@ pub(crate) struct Keep {
 /// "Service Messages").
 const COMMANDS: [&str; 3] = ["##[", "##vso[", "##teamcity["];
 
-/// Without control characters but line ends and tabs, without characters that turn the direction of writing, and without commands for CI.
+/// Without control characters but line ends and tabs, without characters that change the writing direction, and
+/// without commands for CI.
 pub(crate) fn text(text: &str, keep: Keep) -> String {
     let plain = plain(text, keep.color);
     if keep.commands { plain } else { without_commands(&plain) }

@@ -26,7 +26,8 @@ impl Environment {
     }
 }
 
-/// The option decides; then NO_COLOR, which a person sets against everything; then what forces colour; then whether it is a terminal.
+/// The option decides; then NO_COLOR, which users set to turn colour off everywhere; then CLICOLOR_FORCE; then
+/// whether it is a terminal.
 pub(super) fn is_coloured(wish: Color, is_terminal: bool, environment: Environment) -> bool {
     match wish {
         Color::Always => true,

@@ -31,7 +31,7 @@ const FULL: u64 = 8 << 20;
 /// How much is kept before the folder of the run is known, bytes.
 const EARLY: usize = 1 << 20;
 
-/// The packages whose messages are in the file. The lab stands for AWS, and is none of them.
+/// The packages whose messages are in the file. The lab is left out, because it takes the place of AWS.
 const OURS: &str = "off,amiproof=debug,amiproof_lab=off";
 
 /// The log file of this process, once it has one.
@@ -94,7 +94,8 @@ impl LogFile {
     }
 }
 
-/// From now on the log is in this folder; what was logged before goes there, too. A second folder is not begun.
+/// From now on the log is in this folder; what was logged before goes there, too. Once there is a file, later calls
+/// change nothing.
 ///
 /// # Errors
 /// Why there will be no file.

@@ -26,7 +26,7 @@ fn what_is_alive_is_listed_until_the_command_that_is_named_has_removed_it() {
     let listed = run(dir.path(), &["runs"]);
     let text = String::from_utf8_lossy(&listed.stdout).into_owned();
     assert_eq!(listed.status.code(), Some(0), "{}", stderr(&listed));
-    for part in ["mine (latest)", "apply", "passed (0)", "1 EKS cluster", "per hour", "without asking any service"] {
+    for part in ["mine (latest)", "apply", "passed (0)", "1 EKS cluster", "per hour", "AWS was not asked"] {
         assert!(text.contains(part), "no '{part}' in:\n{text}");
     }
     let json: serde_json::Value = serde_json::from_slice(&run(dir.path(), &["runs", "-o", "json"]).stdout).unwrap();
@@ -41,7 +41,7 @@ fn what_is_alive_is_listed_until_the_command_that_is_named_has_removed_it() {
     let (destroyed, _) = says(&lab, dir.path(), &["destroy", "--run", "mine"]);
     assert_eq!(destroyed.status.code(), Some(0), "{}", stderr(&destroyed));
     let (_, after) = says(&lab, dir.path(), &["runs"]);
-    assert!(after.ends_with("nothing is alive\n") && !after.contains("may still exist"), "{after}");
+    assert!(after.ends_with("no run has resources left\n") && !after.contains("may still exist"), "{after}");
 }
 
 #[test]
@@ -54,7 +54,10 @@ fn nothing_of_a_lab_inside_the_process_is_alive_and_an_empty_folder_says_so() {
     let ran = run(dir.path(), &["run", "--lab", "--checks", "node/joined", "--file", file.to_str().unwrap()]);
     assert_eq!(ran.status.code(), Some(0), "{}", stderr(&ran));
     let text = String::from_utf8_lossy(&run(dir.path(), &["runs"]).stdout).into_owned();
-    assert!(text.contains("run --lab") && text.contains("(lab)") && text.contains("nothing is alive"), "{text}");
+    assert!(
+        text.contains("run --lab") && text.contains("(lab)") && text.contains("no run has resources left"),
+        "{text}"
+    );
 }
 
 #[test]

@@ -50,7 +50,8 @@ pub(crate) fn of(error: &(dyn Error + 'static)) -> Cause {
         return known(class, message.to_owned(), never_sent);
     }
     if find::<ConnectorError>(error).is_some_and(ConnectorError::is_timeout) {
-        // Either no connection came about, or no answer; the text says which, and only the second may have done something.
+        // Either there was no connection, or no answer; the text says which. Only in the second case the request may
+        // have had an effect.
         let never_sent = text.contains("connect timeout");
         let message = if never_sent { "no connection in time" } else { "no answer in time" };
         return known(Class::Unreachable, format!("{message}: {}", last(error)), never_sent);
@@ -104,7 +105,7 @@ fn find<'error, T: Error + 'static>(error: &'error (dyn Error + 'static)) -> Opt
     None
 }
 
-/// An error as this type; one that is named as a source in a box has the type of the box.
+/// An error as this type. A source that is a boxed error has the type of the box.
 pub(crate) fn is<'error, T: Error + 'static>(error: &'error (dyn Error + 'static)) -> Option<&'error T> {
     error.downcast_ref::<T>().or_else(|| error.downcast_ref::<Box<T>>().map(|boxed| &**boxed))
 }

@@ -28,9 +28,9 @@ const NODE_GROUP_CHANGES: usize = 4;
 const READS: usize = 10;
 /// Attempts of the SDK for a call that no function of [`retry`] repeats.
 const ATTEMPTS: u32 = 5;
-/// A server that takes no connection for so long is not there.
+/// How long a server may take to accept a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// No byte for so long means that the answer does not come.
+/// How long an answer may pause: without a byte for this long it is given up.
 const READ_TIMEOUT: Duration = Duration::from_secs(60);
 /// The most that one attempt may take, with signing and reading its answer. The slowest answers of AWS (a long list of Inspector's) take
 /// seconds.
@@ -43,7 +43,7 @@ const FIRST_ATTEMPT_TIMEOUT: Duration = Duration::from_secs(8);
 /// How many sets of clients this process has had.
 static INSTANCES: AtomicU64 = AtomicU64::new(0);
 
-/// The operation that asks who is calling, and of whom.
+/// The operation that asks who is calling, and what it is about.
 const CALLER: (&str, &str) = ("GetCallerIdentity", "the caller");
 
 /// Which account, which region, and who answers.
@@ -144,8 +144,9 @@ impl Clients {
         };
         let (clock, counter) = (Clock::default(), Counter::default());
         let instance = INSTANCES.fetch_add(1, Ordering::Relaxed);
-        // Every client reads the clock of AWS, is counted, and sends once what `retry` repeats. What the SDK learns of throttling it keeps by
-        // partition for the whole process: these clients' own are not those of another account, or of another simulation.
+        // Every client reads the clock of AWS, is counted, and sends a request once if `retry` repeats it. The SDK keeps its
+        // throttling state per partition name for the whole process; a name of their own keeps these clients apart
+        // from those of another account or simulation.
         macro_rules! client {
             ($sdk:ident) => {
                 $sdk::Client::from_conf(
@@ -213,7 +214,7 @@ impl Clients {
         match first {
             Ok(Err(error)) if error.is_infrastructure() || error.class == Class::Clock => {}
             Ok(answer) => return answer,
-            // Credentials that do not come are not asked for twice: a helper may be waiting for its user.
+            // A credentials provider that did not answer is not asked again: it may be waiting for its user.
             Err(_) if !self.shared.clock.has_signed() => return Err(self.no_answer(FIRST_ATTEMPT_TIMEOUT)),
             Err(_) => {}
         }
@@ -262,7 +263,8 @@ impl Clients {
         self.shared.clock.skew()
     }
 
-    /// The time by the clock of AWS where this machine's is wrong: for what others compare with theirs, as expiry tags and tokens.
+    /// The current time, by the clock of AWS if this machine's is wrong: for values that others compare with their
+    /// own clocks, such as expiry tags and tokens.
     pub fn now(&self) -> jiff::Timestamp {
         self.shared.clock.now()
     }
@@ -421,7 +423,7 @@ async fn load(settings: Settings) -> SdkConfig {
     }
     if let Some((key, secret)) = settings.credentials {
         let credentials = Credentials::new(key, secret, None, None, "amiproof");
-        // A lab is neither: settings of the environment for AWS do not reach it.
+        // These credentials are for a lab, to which no AWS settings of the environment apply.
         loader = loader
             .credentials_provider(SharedCredentialsProvider::new(credentials))
             .profile_files(no_profile_files())

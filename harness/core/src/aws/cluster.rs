@@ -243,7 +243,7 @@ pub async fn wait_active(clients: &Clients, name: &str, deadline: Duration) -> R
     }
 }
 
-/// What a cluster of a status comes to that should be ACTIVE.
+/// Whether a cluster that should become ACTIVE is, may still become it, or never will.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Awaited {
     Active,

@@ -41,7 +41,7 @@ impl std::fmt::Display for AwsError {
 impl std::error::Error for AwsError {}
 
 impl AwsError {
-    /// Whether whoever answered does not know the operation: a stand-in for AWS that has nothing of the kind.
+    /// Whether the endpoint does not implement the operation: an emulator of AWS without it.
     pub(crate) fn is_unknown_operation(&self) -> bool {
         let code = self.code.as_deref();
         code.is_some_and(|code| matches!(code, "InvalidAction" | "UnknownOperation" | "UnknownOperationException"))

@@ -1,4 +1,4 @@
-//! The HTTP client of the SDK: what is on this machine is never asked through a proxy.
+//! The HTTP client of the SDK: requests to this machine never go through a proxy.
 
 use std::net::IpAddr;
 

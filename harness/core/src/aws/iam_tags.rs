@@ -8,7 +8,7 @@ use super::names::Tags;
 /// Tags as IAM takes them.
 ///
 /// # Errors
-/// When the SDK takes one for incomplete.
+/// If the SDK considers a tag incomplete.
 pub(crate) fn tag_list(tags: &Tags, operation: &'static str, name: &str) -> Result<Vec<Tag>, AwsError> {
     let tags: Result<Vec<Tag>, _> =
         tags.pairs().into_iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect();

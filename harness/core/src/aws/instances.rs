@@ -260,7 +260,7 @@ impl From<aws_sdk_ec2::types::Instance> for Instance {
     }
 }
 
-/// A time of the SDK; `None` for one that no calendar holds.
+/// A time of the SDK; `None` if it is out of range.
 pub(crate) fn timestamp(time: &aws_smithy_types::DateTime) -> Option<Timestamp> {
     Timestamp::new(time.secs(), i32::try_from(time.subsec_nanos()).unwrap_or_default()).ok()
 }

@@ -28,7 +28,7 @@ pub async fn exists(clients: &Clients, name: &str) -> Result<bool, AwsError> {
     Ok(groups.into_iter().any(|group| group["logGroupName"] == name))
 }
 
-/// Deletes a log group; whether it existed ([DeleteLogGroup](https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_DeleteLogGroup.html)).
+/// Deletes a log group; returns whether it existed ([DeleteLogGroup](https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_DeleteLogGroup.html)).
 /// Idempotent.
 ///
 /// # Errors

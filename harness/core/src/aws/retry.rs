@@ -29,8 +29,8 @@ const FIRST_PAUSE: Duration = Duration::from_millis(500);
 /// The longest backoff.
 const LAST_PAUSE: Duration = Duration::from_secs(20);
 
-/// For so long a read may not find what was just created: APIs of AWS are eventually consistent (EC2 API reference, "Eventual consistency":
-/// seconds, and a client should retry with backoff).
+/// How long a read may fail to find what was just created: APIs of AWS are eventually consistent (EC2 API reference,
+/// "Eventual consistency": seconds, and a client should retry with backoff).
 pub(crate) const VISIBLE_WITHIN: Duration = Duration::from_secs(60);
 
 tokio::task_local! {

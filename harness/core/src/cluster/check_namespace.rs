@@ -35,7 +35,7 @@ impl CheckNamespace {
     }
 }
 
-/// Where such a namespace is made and for what: a part of a check's context, or what `destroy` has.
+/// What a namespace of a check needs to be created: taken from the check's context, or from what `destroy` knows.
 #[derive(Clone)]
 pub(crate) struct Place {
     /// The run.

@@ -43,8 +43,8 @@ impl PathError {
         self.status().is_some_and(|code| (400..500).contains(&code))
     }
 
-    /// Whether the API server answered with a server error or had too many requests (429). Once says nothing of a node: the API server itself
-    /// may have failed, or the kubelet behind it.
+    /// Whether the API server answered with a server error or had too many requests (429). A single one says nothing
+    /// about a node: the API server itself may have failed, or the kubelet behind it.
     pub fn is_temporary(&self) -> bool {
         self.status().is_some_and(|code| code == 429 || code >= 500)
     }
@@ -63,7 +63,8 @@ impl PathError {
         }
     }
 
-    /// Whether a connection broke on the way. Once says nothing of a node: the one to the API server is on that way, too.
+    /// Whether a connection broke on the way. A single one says nothing about a node: it may have been the connection
+    /// to the API server.
     pub fn is_broken_connection(&self) -> bool {
         match self {
             Self::Connection(_) => true,
@@ -154,7 +155,7 @@ impl Through<'_> {
                 process.stdout().ok_or_else(|| PathError::Connection("there is no stream of the output".to_owned()))?;
             let status = process.take_status();
             let received = read_until(&mut stdout, until).await?;
-            // An API server that has taken the client's stream already says by the status why there is nothing in it.
+            // If the output is missing although the stream was opened, the status that the API server sent says why.
             if !received.contains(until)
                 && let Some(status) = status
                 && let Some(status) = status.await
@@ -198,7 +199,8 @@ impl Through<'_> {
                 .take_stream(port)
                 .ok_or_else(|| PathError::Connection("there is no stream for the port".to_owned()))?;
             stream.write_all(request).await.map_err(|error| PathError::Connection(error.to_string()))?;
-            // That the pod closed its end does not reach every client through every API server: its words do.
+            // Not every API server tells the client that the pod closed the connection, so this waits for the
+            // expected text.
             let reply = read_until(&mut stream, until).await?;
             drop(stream);
             if reply.is_empty()

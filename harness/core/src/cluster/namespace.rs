@@ -116,7 +116,7 @@ impl Spec {
         if let Some(variant) = &self.variant {
             labels.insert(VARIANT_LABEL, variant.to_string());
         }
-        // Said in every namespace, so that a default of the cluster's admission configuration decides nothing about an image.
+        // Set on every namespace, so that the cluster's admission defaults do not affect results.
         let level = if self.privileged { "privileged" } else { "baseline" };
         for mode in [
             "pod-security.kubernetes.io/enforce",

@@ -26,7 +26,7 @@ const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(60);
 /// disruption budget blocks them.
 const ASKED_ONCE: [&str; 6] = ["/log", "/exec", "/attach", "/portforward", "/proxy", "/eviction"];
 
-/// In the path of what the API server asks a kubelet, a pod or a service.
+/// Part of the path of requests that the API server forwards to a kubelet, a pod or a service.
 const PROXIED: &str = "/proxy/";
 
 /// The retry policy of one request; each request starts with a fresh clone.
@@ -56,7 +56,7 @@ impl<B> tower::retry::Policy<Request<Body>, Response<B>, BoxError> for Policy {
         answer: &mut Result<Response<B>, BoxError>,
     ) -> Option<Self::Future> {
         let asked = match answer {
-            // What a kubelet answers, or that it does not, is what is asked for.
+            // The answer of a kubelet, or its absence, is the result that the caller wants.
             Ok(_) if request.uri().path().contains(PROXIED) => return None,
             Ok(response) if is_worth_another_try(request.method(), response.status()) => retry_after(response),
             Ok(_) => return None,

@@ -86,8 +86,9 @@ fn newest(requests: &[CertificateSigningRequest], node: &str) -> Request {
     }
 }
 
-/// Whether what went through a kubelet's port ended because of its certificate. `request` is what is known of the newest request;
-/// answers to an upgrade (exec, attach, port-forward) carry no message, and only that tells there.
+/// Whether what went through a kubelet's port ended because of its certificate. `request` is what is known of the
+/// newest certificate request, which alone can tell for an upgrade (exec, attach, port-forward), whose answers carry
+/// no message.
 pub fn is_to_blame(error: &PathError, request: Option<&Request>) -> bool {
     let error_text = match error {
         // Packets that are dropped never come as far as TLS.

@@ -17,7 +17,8 @@ pub const EBS_DRIVER: &str = "ebs.csi.aws.com";
 /// The storage class for pods on Windows, which can only use NTFS.
 pub const WINDOWS_CLASS: &str = "amiproof-gp3-ntfs";
 
-/// What workload files call a storage class of a driver that needs more than a class of amiproof's own can know (a file system of EFS).
+/// The name, in workload files, of a storage class that amiproof cannot create, because its driver needs more (a file
+/// system of EFS).
 pub const SHARED_CLASS: &str = "amiproof-shared";
 
 /// The first [storage class](https://kubernetes.io/docs/concepts/storage/storage-classes/) of a driver that deletes volumes with their

@@ -50,7 +50,7 @@ pub(crate) struct Nodes<'a> {
 
 /// Why settings are not exchanged.
 pub(crate) enum Refused {
-    /// Some of them cannot be, and why; everything is as it was.
+    /// Some items cannot be exchanged, and why; nothing was changed.
     Items(Vec<(usize, String)>),
     /// A node did not answer, or could not be put back: nothing more can be tried.
     Node(String),
@@ -139,7 +139,7 @@ impl<'a> Nodes<'a> {
         self.hosts.iter().filter_map(|host| host.changed.as_ref()).any(|changed| changed.scripts.restarts() > 0)
     }
 
-    /// Puts everything back. The reason why that failed comes before the reason for it.
+    /// Puts everything back. If that fails, returns that reason instead of the given one.
     async fn give_up(&mut self, refused: Refused) -> Refused {
         match self.restore().await {
             Ok(()) => refused,
@@ -284,8 +284,8 @@ fn taken(host: &mut Host, kept: &BTreeSet<usize>, output: &str) -> Option<Refuse
     if refused.is_empty() {
         return None;
     }
-    // What was refused whole was put back by the script itself, and may have nothing to be put back to. Of an item with several facts some
-    // may have been set.
+    // An item that the script refused, it has also put back, so the undo script leaves it out. An item with several
+    // facts can be both: refused for one fact, and set for another.
     let is_kept = exchanges.iter().any(|(number, _)| kept.contains(number));
     exchanges.retain(|(number, _)| set.contains(number));
     scripts.undo = script::undo(guard, exchanges, is_kept);

@@ -59,8 +59,8 @@ impl Guard {
         self.0.rsplit_once('/').map_or("/", |(folder, _)| folder)
     }
 
-    /// Ends a script that comes after the undoing. Each one leaves a file that says when its process started, which no other process of that
-    /// number did.
+    /// Ends a script that arrives after the undo script. Each script leaves a file with the start time of its
+    /// process, which tells it from another process with the same PID.
     fn enter(&self) -> String {
         let (Self(path), folder) = (self, self.folder());
         format!(
@@ -73,7 +73,8 @@ impl Guard {
         format!("rm -f {}.begun.$$\n", self.0)
     }
 
-    /// Keeps scripts that come later from changing anything, and waits for those that run; ends with another status than 0 if one does not end.
+    /// Keeps scripts that arrive later from changing anything, and waits for running ones; exits with a non-zero
+    /// status if one does not end.
     fn close(&self) -> String {
         let (Self(path), folder) = (self, self.folder());
         format!(

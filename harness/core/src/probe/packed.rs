@@ -51,7 +51,7 @@ pub(super) fn unpack(packed: &str) -> Result<Unpacked, String> {
     let small = BASE64_STANDARD.decode(&packed).map_err(|error| format!("it is not base64: {error}"))?;
     let mut plain = Vec::new();
     if small.starts_with(&[0x1f, 0x8b]) {
-        // What a node sends is not trusted to be small.
+        // What a node sends may expand to any size.
         let most = (MAX_STDOUT + MAX_STDERR + 1024) as u64;
         GzDecoder::new(&small[..])
             .take(most)

@@ -99,7 +99,7 @@ impl Task {
             let name = format!("fetch-{}", text.len() / capacity);
             let pod = self.fetch_pod(&name, text.len(), is_last);
             let more = self.pieces(cluster, namespace, &name, &pod, Duration::from_secs(30)).await;
-            // The script has run: from here on there is no other way.
+            // The script has run: from here on no other channel may be tried.
             let more = more.map_err(|attempt| match attempt {
                 Attempt::NoWay(why) => self.lost(&why),
                 over => over,

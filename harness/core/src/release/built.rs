@@ -23,7 +23,8 @@ pub struct Built {
     pub parameter: Option<String>,
 }
 
-/// What names the newest image that was built, on its parameter: never what names the newest promoted one.
+/// The value of the tag on a parameter that names the newest built image; it differs from that of a parameter for
+/// promoted images.
 fn owner(line: &str) -> String {
     format!("{line} as built")
 }

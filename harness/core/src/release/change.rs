@@ -3,7 +3,7 @@
 /// What was changed, or would be: one line each, in the order of the writes. Empty if everything is as wanted already.
 pub type Changes = Vec<String>;
 
-/// Whether changes are made, or only said.
+/// Whether changes are made, or only reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
     /// They are made.

@@ -8,7 +8,7 @@ pub enum Error {
     /// AWS returned an error.
     #[error(transparent)]
     Aws(#[from] AwsError),
-    /// Something is not as it must be; with what to do about it. Nothing was written.
+    /// A requirement is not met, with what to do about it. Nothing was written.
     #[error("{message}")]
     Refused {
         /// What is wrong.

@@ -226,8 +226,8 @@ async fn create_once(
         .bootstrap_cluster_creator_admin_permissions(true)
         .build();
     let governance = &spec.governance;
-    // Nodes in private subnets reach the API privately, whoever runs amiproof reaches it from outside. Who that is nobody knows but the
-    // user, whom a guess would lock out.
+    // Nodes in private subnets reach the API privately, whoever runs amiproof reaches it from outside. Only users
+    // know from which addresses that is, and a wrong guess would lock them out.
     let cidrs = &governance.endpoint.public_access_cidrs;
     let vpc = VpcConfigRequest::builder()
         .set_subnet_ids(Some(subnet_ids.to_vec()))

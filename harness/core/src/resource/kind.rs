@@ -96,7 +96,7 @@ pub(crate) trait Kind: fmt::Debug + Send + Sync + 'static {
         None
     }
 
-    /// Why an expired one is kept by `sweep`; `None` if it can be deleted.
+    /// Why `sweep` keeps an expired resource; `None` if it can be deleted.
     fn reason_to_keep<'a>(
         &'a self,
         cx: Cx<'a>,

@@ -213,7 +213,7 @@ async fn find(lookup: &Lookup<'_>) -> Result<Vec<Target>, AwsError> {
     }
     let networks = lookup.networks().await?;
     let clusters: Vec<_> = match lookup.clusters().await {
-        // The kind of the clusters says once that they may not be listed.
+        // That clusters may not be listed is reported once, by the kind of the clusters.
         Err(error) if error.is_permanent() => Vec::new(),
         clusters => clusters?.iter().filter(|cluster| lookup.query.wants(&cluster.tags)).collect(),
     };

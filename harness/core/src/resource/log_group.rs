@@ -170,7 +170,7 @@ async fn delete(cx: Cx<'_>, owned: &Owned<String>) -> Result<Removed, NotDeleted
 /// The log groups of clusters that match the query. When such a cluster is gone, only the ledger knows of its log group.
 async fn find(lookup: &Lookup<'_>) -> Result<Vec<Target>, AwsError> {
     let clusters = match lookup.clusters().await {
-        // The kind of the clusters says once that they may not be listed.
+        // That clusters may not be listed is reported once, by the kind of the clusters.
         Err(error) if error.is_permanent() => return Ok(Vec::new()),
         clusters => clusters?,
     };

@@ -64,7 +64,7 @@ impl<'a> Lookup<'a> {
     async fn ask_for_networks(&self) -> Result<Vec<StackNetwork>, AwsError> {
         let mut networks = Vec::new();
         let stacks = match self.stacks().await {
-            // The kind of the stacks says once that they may not be listed.
+            // That stacks may not be listed is reported once, by the kind of the stacks.
             Err(error) if error.is_permanent() => return Ok(networks),
             stacks => stacks?,
         };

@@ -171,7 +171,8 @@ async fn find(lookup: &Lookup<'_>) -> Result<Vec<Target>, AwsError> {
     let (clients, query) = (lookup.clients, lookup.query);
     let mut targets = matching(clients, query.filter(), |tags| query.wants(tags), None).await?;
     if let Query::Run { run, .. } = query {
-        // What the VPC CNI attached carries the instance and not the run; an instance that is gone is known for about an hour.
+        // Interfaces that the VPC CNI attached are tagged with the instance and not with the run; EC2 lists a
+        // terminated instance for about an hour.
         for chunk in instance::ever(clients, query).await?.chunks(100) {
             let filter =
                 Filter::builder().name(format!("tag:{CNI_INSTANCE_TAG}")).set_values(Some(chunk.to_vec())).build();

@@ -171,7 +171,7 @@ async fn create(clients: &Clients, ledger: &Ledger, plan: &Plan<'_>, name: &str)
         .in_cluster(plan.cluster)
         .for_variant(&plan.variant.name)
         .with(Bought::of(plan.variant.family, plan.made).attributes());
-    // Before the call is begun: one that waits for its place is not to be made any more when nobody waits for it.
+    // Checked before the call: a call that is still waiting for a permit must not be made once nobody waits for it.
     let _permit = clients.node_group_permit().await;
     let request = request(clients, plan, name).client_request_token(ledger.client_token(&resource));
     let (asked, clients) = (name.to_owned(), clients.clone());

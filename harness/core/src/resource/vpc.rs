@@ -10,7 +10,7 @@ use super::reach::Cx;
 use super::removal::ec2_tags;
 use crate::aws::error::{AwsError, Explain as _};
 
-/// Why VPCs that are deleted with a stack are kept: a cluster or an instance lives in them that has not expired.
+/// Why VPCs that are deleted with a stack are kept: a cluster or an instance in them has not expired.
 ///
 /// # Errors
 /// [`AwsError`] of [DescribeInstances](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstances.html).

@@ -41,7 +41,7 @@ pub struct RunnerConfig {
     pub budget: Budget,
     /// Receives the results.
     pub events: Events,
-    /// Fires when nothing may be awaited any more, not even work that must complete.
+    /// Cancelled when nothing may be awaited any more, not even work that must complete.
     pub abort: CancellationToken,
 }
 
@@ -79,8 +79,8 @@ fn known_facts(context: &Context) -> OfNodes {
     read.filter_map(|of_node| Some((of_node.node.index, of_node.read.as_ref().ok()?.1.facts.clone()))).collect()
 }
 
-/// The facts after a failure: what explains it may have been another value while the check ran. `None` if nothing was read
-/// before. Not only for a variant with a reference: releases and nights are explained by each other.
+/// The facts, read again after a failure: the value that explains it may have differed while the check ran. `None` if
+/// nothing was read before. Not only for a variant with a reference: releases and nights are explained by each other.
 async fn facts_again(context: &Context) -> Option<OfNodes> {
     let mut facts = known_facts(context);
     if facts.is_empty() || context.cancel.is_cancelled() {

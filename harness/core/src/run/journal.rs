@@ -73,7 +73,7 @@ impl What {
         })
     }
 
-    /// The events that say it again.
+    /// The events that reproduce it.
     fn events(self, at: Timestamp, subject: &Subject) -> Vec<Event> {
         let kinds = match self {
             Self::Cluster(cluster) => vec![EventKind::Cluster(cluster)],
@@ -107,7 +107,7 @@ impl Journal {
     pub(super) fn open(folder: &Utf8Path) -> Self {
         let path = folder.join(FILE_NAME);
         let opened = OpenOptions::new().append(true).create(true).mode(0o600).open(&path).and_then(|mut file| {
-            // What a killed process wrote last may be torn; the next line must not be a part of it.
+            // The last line of a killed process may be incomplete; the next line must not be appended to it.
             if file.metadata()?.len() > 0 {
                 file.write_all(b"\n")?;
             }
@@ -187,7 +187,8 @@ impl Answers {
 /// Reads the journal of a run's folder; empty if there is none.
 ///
 /// # Errors
-/// If the file cannot be read. A line that is incomplete or of another build ends what is known of its check, nothing else.
+/// If the file cannot be read. An incomplete line, or one of another build, loses the result of its check and nothing
+/// else.
 pub fn answers(folder: &Utf8Path, keep: Keep) -> std::io::Result<Answers> {
     let path = folder.join(FILE_NAME);
     if !path.exists() {
@@ -206,7 +207,7 @@ fn read(text: &[u8], keep: Keep) -> Answers {
             continue;
         };
         let Ok(check) = check.parse::<CheckId>() else { continue };
-        // The last answer counts, even if it will be asked again.
+        // The last result counts, even if the check will be run again because of it.
         if rows.iter().all(|row| keep.keeps(&row.outcome)) {
             answers.insert((subject.clone(), check), what.events(at, &subject));
         } else {

@@ -87,7 +87,8 @@ impl Recorder {
         self.report.variants = earlier.variants.into_iter().chain(new).collect();
     }
 
-    /// Notes what the workloads among these checks ask. Those of an earlier command stay unless they ran again.
+    /// Records the definitions of the workloads among these checks. Those of an earlier command stay unless they ran
+    /// again.
     pub fn define(&mut self, checks: &[Check]) {
         let defined = checks.iter().filter_map(|check| match &check.body {
             Body::Workload(workload) => Some((check.id.to_string(), definition::digest(workload))),

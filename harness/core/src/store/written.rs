@@ -1,6 +1,6 @@
-//! What came of a write.
+//! The outcome of a write.
 
-/// What came of a write.
+/// The outcome of a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Written {
     /// The object is new.

@@ -38,7 +38,7 @@ impl ClusterFacts {
     /// The address of the cluster's DNS Service: the tenth of the Service CIDR, as EKS lays it out.
     ///
     /// # Errors
-    /// When the CIDR is none.
+    /// When the text is not a CIDR.
     pub fn dns_ip(&self) -> Result<String, Error> {
         let bad = || Error::Cidr(self.service_cidr.clone());
         let (base, _) = self.service_cidr.split_once('/').ok_or_else(bad)?;

@@ -160,7 +160,7 @@ pub fn waiting_for(pod: &Pod) -> super::Progress {
     NotYet(match node(pod) {
         None => format!("pod {name} is not scheduled yet"),
         Some(node) if phase(pod) == "Pending" => format!("pod {name} is starting on {node}"),
-        // Nobody asks a pod of a Job whether it is ready, but what it ends with.
+        // For a pod of a Job the exit code matters, not readiness.
         Some(node) if is_of_job(pod) => format!("pod {name} still runs on {node}"),
         Some(node) => format!("pod {name} runs on {node} but is not ready"),
     })

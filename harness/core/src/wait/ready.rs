@@ -27,7 +27,7 @@ fn explained(target: &Target, observed: &Observed, count: String) -> Progress {
     let Some(pod) = pods.into_iter().find(|pod| !pods::is_ready(pod)) else { return Progress::NotYet(count) };
     match pods::waiting_for(pod) {
         Progress::NotYet(why) => Progress::NotYet(format!("{count}; {why}")),
-        // A controller replaces a pod that failed; only for a pod of its own is that the end.
+        // A controller replaces a failed pod; only a bare pod stays failed.
         Progress::Failed(why) if target.kind != Kind::Pod && pods::phase(pod) == "Failed" => {
             Progress::NotYet(format!("{count}; {why}"))
         }

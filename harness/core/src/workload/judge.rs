@@ -54,8 +54,8 @@ pub fn decide(ended: &Ended<'_>) -> Result<Decision, CheckError> {
     Ok(Decision { evidence: proof(ended, &verdict), verdict, placements, traffic: traffic(ended) })
 }
 
-/// Whether waiting for a condition ended because another one failed: then nothing is known about it. A client that has failed while its
-/// Job does not say so yet is known.
+/// Whether waiting for a condition ended because another one failed: then nothing is known about it. A client that
+/// has failed counts, even if its Job does not show that yet.
 fn is_cut_off(ended: &Ended<'_>, (condition, progress): &(Condition, Progress)) -> bool {
     let has_failed =
         |target: &Target| pods::of(target, ended.observed).into_iter().any(|pod| pods::phase(pod) == "Failed");

@@ -286,7 +286,7 @@ impl Run {
             if in_time {
                 let tried = |observed: &Observed| stage.has_tried_all(observed);
                 let soon = deadline.min(Instant::now() + OTHERS);
-                // What is known by now stays known, whatever becomes of the API server meanwhile.
+                // What is known now stays valid, even if the API server fails in the meantime.
                 let _more = self.until(tried, number, &mut late, &mut view, soon).await;
                 view.api_error = None;
             } else {
@@ -368,7 +368,7 @@ impl Run {
         let target = act.target();
         if matches!(act, Act::Evict(_)) {
             let api: Api<Pod> = Api::namespaced(self.access.client(), &self.namespace);
-            // Asked for, since the watch of pods may be behind the one that ended the stage before.
+            // Pods are listed, because their watch may lag behind the watch that ended the previous stage.
             let pods = api.list(&ListParams::default()).await;
             view.observed.pods = pods.doing("listing the pods to evict")?.items;
             view.observed.evictions.clear();

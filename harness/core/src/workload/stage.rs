@@ -51,7 +51,7 @@ impl Stage {
         matches!(self.act, Some(Act::Evict(_))) && evicted::is_unopposed(observed)
     }
 
-    /// Whether what the stage did says nothing about its condition, so that it is done again.
+    /// Whether the action of the stage proved nothing about its condition, so that it is repeated.
     pub(super) fn is_inconclusive(&self, observed: &Observed) -> bool {
         self.conditions.iter().any(|condition| match condition {
             Condition::Evicted { target, .. } => evicted::is_inconclusive(target, observed),

@@ -67,7 +67,7 @@ pub enum Standing {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Found {
-    /// It fails from a release on that is known, and no release between this one and the last good one is undecided.
+    /// The first failing release is known: no release between it and the last good one is undecided.
     FirstBad {
         /// The last release in which it passes.
         last_good: usize,
@@ -90,7 +90,8 @@ pub enum Found {
         /// The release in which it passes first, if there is one.
         fixed: Option<usize>,
     },
-    /// It passes and fails intermittently, or in two columns of one image: what it tells is not about the images alone.
+    /// It passes and fails intermittently, or differs between two columns of one image: the result does not depend on
+    /// the image alone.
     Unsteady,
     /// No release fails, and not every one is decided.
     Undecided,
@@ -117,7 +118,7 @@ impl Releases {
         let mut wanted = Vec::new();
         for (check, rows) in rows {
             let releases: Vec<Standing> = rows.iter().map(|rows| Standing::of(rows)).collect();
-            // What a person has to judge in every release is no question to the releases.
+            // A check that needs a person in every release says nothing about the releases.
             if releases.iter().all(|one| matches!(one, Standing::Manual(_) | Standing::NotApplicable)) {
                 continue;
             }

@@ -2,17 +2,18 @@
 //!
 //! On nodes of the candidate, where the check fails, settings get the values of the reference until it passes: that finds what is *necessary*.
 //! On nodes of the reference, where it passes, those settings alone get the values of the candidate until it fails: that proves that they are
-//! *sufficient*, and finds what else takes part. Both searches look for the shortest beginning of the list that has the effect, by halving,
-//! then for the rest of the set before its last element: of `n` settings each culprit costs about `log2 n` runs, a suspected one a
-//! single run.
+//! *sufficient*, and finds what else takes part. Both searches look for the shortest prefix of the list that has the
+//! effect, by halving, then for the rest of the set before its last element: of `n` settings each culprit costs about
+//! `log2 n` runs, a suspected one a single run.
 //!
 //! # Assumptions
 //! Exchanging more settings never undoes the effect of exchanging fewer: what lets a check pass does not break it elsewhere. Where that does not hold, the
 //! proof fails and nothing is called proven.
 //!
 //! # Guarantees
-//! [`End::Proven`] only if every statement in it was seen twice and never contradicted. A check may answer differently in turn: what decides is
-//! asked again, and the majority of three counts on the way, but not in the proof.
+//! [`End::Proven`] only if every statement in it was seen twice and never contradicted. A check may pass and fail
+//! intermittently: a decisive trial is repeated, and during the search the majority of three counts, but not in the
+//! proof.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -67,7 +68,7 @@ impl History {
         self.answers.entry(trial).or_default().push(answer);
     }
 
-    /// Counts a run whose answer says nothing about its configuration.
+    /// Counts a run whose result says nothing about its configuration.
     pub fn waste(&mut self) {
         self.runs += 1;
     }
@@ -278,8 +279,9 @@ impl Effect<'_> {
 
     /// A smallest set that has the effect: `given` and some of `order`, all of which have it together.
     ///
-    /// The last element of the shortest beginning that has it is needed, because the beginning without it has not; so the search goes on
-    /// before it, with that element given. No element of `order` can be left out of what is found.
+    /// The last element of the shortest prefix that has the effect is needed, because the prefix without it does not
+    /// have it; so the search continues in front of it, with that element given. No element of `order` can be left
+    /// out of what is found.
     fn smallest(self, mut order: &[usize], given: &BTreeSet<usize>) -> Result<BTreeSet<usize>, Pause> {
         let mut kept = given.clone();
         loop {

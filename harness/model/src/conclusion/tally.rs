@@ -116,7 +116,7 @@ pub(super) struct Tally<'a> {
     pub(super) failed: Vec<&'a CheckResult>,
     /// Rows without an answer that nothing in the scope accounts for.
     pub(super) open: Vec<&'a CheckResult>,
-    /// Gaps in gates whose scan failed already: to be known, but the failure decides.
+    /// Gaps in gates whose scan failed anyway: they are shown, but the failure decides.
     pub(super) settled: Vec<&'a CheckResult>,
     /// Whether any row but amiproof's own gates says something about its subject.
     pub(super) is_evaluated: bool,
@@ -176,7 +176,7 @@ impl<'a> Tally<'a> {
     }
 }
 
-/// Whether a row has no answer, and nothing in the scope says why that is all right or what else is wrong.
+/// Whether a row has no result, and nothing in the scope allows that or is the cause of it.
 pub(super) fn is_open(row: &CheckResult, scope: Scope<'_>) -> bool {
     match &row.disposition {
         Disposition::NotEvaluated | Disposition::Error => true,
@@ -185,7 +185,7 @@ pub(super) fn is_open(row: &CheckResult, scope: Scope<'_>) -> bool {
     }
 }
 
-/// Whether a row says something about its subject. What is only shown does so where it has an answer.
+/// Whether a row says something about its subject. An informational row does if it has a result.
 pub(crate) fn is_evaluated(row: &CheckResult) -> bool {
     match row.disposition {
         Disposition::Passed
@@ -210,7 +210,7 @@ pub(super) fn is_interrupted(report: &Report, scope: Scope<'_>) -> bool {
             Scope::Run => true,
             Scope::Of(Subject::Cluster) => report.run.phases.iter().any(cancelled),
             Scope::Of(Subject::Variant(name)) => {
-                // A variant that no phase ended of was not even begun.
+                // A variant without any finished phase was not even begun.
                 let own = report.variants.iter().find(|variant| variant.name == *name);
                 own.is_none_or(|own| own.phases.is_empty() || own.phases.iter().any(cancelled))
             }

@@ -120,7 +120,7 @@ impl Timetable {
         self
     }
 
-    /// What is kept exists for as long as it is kept, whatever the checks take.
+    /// Kept resources exist until they expire, however long the checks take.
     fn kept(mut self, stages: &Stages) -> Self {
         let Some(kept) = stages.kept else { return self };
         let window = Window::new(kept, kept);

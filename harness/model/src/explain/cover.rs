@@ -37,7 +37,8 @@ pub(super) fn smallest(groups: &[Group]) -> BTreeSet<usize> {
     search.best.into_iter().collect()
 }
 
-/// The groups without settings that fit exactly what a setting with a lower place fits, equally well: they are in no best set.
+/// The groups without the settings that fit exactly the same cells, equally well, as a setting with a lower place:
+/// the best set contains none of them.
 fn distinct(groups: &[Group]) -> Vec<Group> {
     let mut fitted: BTreeMap<usize, Vec<(usize, Surety)>> = BTreeMap::new();
     for (at, group) in groups.iter().enumerate() {

@@ -19,7 +19,7 @@ pub(super) enum Surety {
     InPart,
     /// It may take away what nothing else shows to work, or a part of that.
     Perhaps,
-    /// It takes away all of that, or nothing; what speaks against it is outvoted by what fails.
+    /// It takes away all of that, or nothing; more checks fail because of it than pass in spite of it.
     Mostly,
     /// It takes away all of that, or nothing.
     Wholly,
@@ -37,7 +37,8 @@ impl Surety {
 pub(super) struct Alive {
     /// Its position among the changed settings.
     pub(super) setting: usize,
-    /// Its effects that nothing refutes, by position, and whether something speaks against them that what fails outvotes.
+    /// Its effects that nothing refutes, by position, and whether checks passed in spite of them that the failures
+    /// outnumber.
     pub(super) effects: Vec<(usize, bool)>,
     /// What is known to work on a node with it.
     pub(super) works: Capabilities,
@@ -144,8 +145,8 @@ impl<'a> Working<'a> {
         known
     }
 
-    /// The checks that passed although they need what an effect takes away wholly. What may have stayed on the node says nothing about
-    /// packets that leave it.
+    /// The checks that passed although they need what an effect takes away completely. Traffic that may not have left
+    /// the node says nothing about packets that leave it.
     pub(super) fn refuting(&self, (effect, bits): (&Effect, Capabilities), changed: &Changed<'_>) -> Vec<&'a CheckId> {
         if effect.extent <= Extent::Some {
             return Vec::new();
@@ -171,7 +172,8 @@ impl<'a> Working<'a> {
         works.fold(0, |bits, (bit, _)| bits | 1 << bit)
     }
 
-    /// The checks that passed although they exercise what the setting takes away in part, or would take away wholly were it not outvoted.
+    /// The checks that passed although they exercise what the setting takes away in part, or takes away completely
+    /// according to a majority of failures.
     pub(super) fn against(&self, changed: &Changed<'_>, doubted: &[usize]) -> Vec<CheckId> {
         let parts = changed.effects().filter(|(at, (effect, _))| effect.extent <= Extent::Some || doubted.contains(at));
         let bits = parts.fold(0, |all, (_, (_, bits))| all | bits);

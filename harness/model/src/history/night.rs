@@ -70,10 +70,10 @@ pub enum NightError {
     /// Not JSON of this format.
     #[error("not the entry of a nightly run: {0}")]
     Form(#[from] serde_json::Error),
-    /// Of a version that this build does not read.
+    /// It has a version that this build does not read.
     #[error("its format has version {0}, and this amiproof reads up to {SCHEMA_VERSION}: use a newer amiproof")]
     Version(u32),
-    /// The letters of a subject are not as many as there are checks.
+    /// A subject does not have one letter for each check.
     #[error("incomplete entry: it has {checks} checks and {letters} outcomes of {subject}")]
     Outcomes {
         /// The subject.
@@ -165,7 +165,7 @@ impl Night {
     }
 
     /// Whether a later night can be compared with it: the run came to its end, and at least half of the rows that can have a verdict have
-    /// one. Of a night without verdicts everything would be new.
+    /// one. Compared with a night without verdicts everything would be new.
     pub fn is_baseline(&self) -> bool {
         let Counts { passed, failed, waived, flaky, tolerated, .. } = self.counts;
         let decided = passed + failed + waived + flaky + tolerated;

@@ -110,7 +110,7 @@ fn letters<S: Serializer>(marks: &[Mark], serializer: S) -> Result<S::Ok, S::Err
 }
 
 /// The wanted rows by subject and check, each with its outcome in every night. A year of nights with 15,000 rows each has five million
-/// outcomes: a check is looked up once in a night, and not once in a row.
+/// outcomes: a check is looked up once per night, and not once per row.
 fn rows<'a>(nights: &[&'a Night], wanted: Wanted<'_>) -> Vec<(&'a str, &'a str, Vec<Mark>)> {
     let is_asked = |check: &&str| wanted.check.is_none_or(|prefix| check.starts_with(prefix));
     let all = nights.iter().flat_map(|night| &night.checks).map(String::as_str).filter(is_asked);

@@ -1,4 +1,4 @@
-//! What each control takes on a node, and which checks could notice.
+//! What each control changes on a node, and which checks could notice.
 
 use indexmap::IndexMap;
 
@@ -32,7 +32,7 @@ pub enum Way {
     Cannot(String),
 }
 
-/// What the controls of a benchmark take on a node with these facts, up to a level.
+/// What the controls of a benchmark, up to a level, change on a node with these facts.
 pub fn rows<'a>(controls: &'a Controls, level: Level, facts: &Facts) -> Vec<Row<'a>> {
     controls.entries.iter().filter(|entry| entry.level <= level).map(|entry| row(entry, facts)).collect()
 }

@@ -7,8 +7,8 @@ use crate::name::CheckId;
 use crate::report::subject::Subject;
 use crate::verdict::Outcome;
 
-/// Effect of a result on the run. Ordered: the greater it is, the less it lets a run pass, so that replacing a disposition by a
-/// greater one never makes the [`Conclusion`](crate::conclusion::Conclusion) better.
+/// Effect of a result on the run. Ordered from harmless to worst: replacing a disposition by a greater one never makes the conclusion
+/// of the run better.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema, strum::IntoStaticStr)]
 #[serde(rename_all = "camelCase")]
 #[strum(serialize_all = "kebab-case")]
@@ -30,10 +30,10 @@ pub enum Disposition {
     Tolerated,
     /// Informational: a benchmark of the operating system on an image that is not hardened to it.
     Informational,
-    /// See [`Outcome::NotApplicable`].
+    /// The check does not apply to this subject.
     #[strum(serialize = "not applicable")]
     NotApplicable,
-    /// See [`Outcome::Manual`].
+    /// A person has to look at it.
     Manual,
     /// Not evaluated, as a `coverage` threshold of the matrix file allows.
     Allowed,
@@ -46,10 +46,10 @@ pub enum Disposition {
         /// What it failed on.
         subject: Subject,
     },
-    /// See [`Outcome::NotEvaluated`]. Nothing allows it.
+    /// There is no evidence, and nothing allows that.
     #[strum(serialize = "not evaluated")]
     NotEvaluated,
-    /// See [`Outcome::Error`].
+    /// amiproof could not decide.
     Error,
 }
 

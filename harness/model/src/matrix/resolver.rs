@@ -52,7 +52,7 @@ impl Resolver<'_> {
         self.warnings.push(warning);
     }
 
-    /// What parsing a name gave; its error becomes a problem.
+    /// The result of parsing a name; an error becomes a problem.
     pub(super) fn name<T>(&mut self, path: &str, parsed: Result<T, NameError>) -> Option<T> {
         parsed
             .map_err(|NameError { what, text, rule }| {

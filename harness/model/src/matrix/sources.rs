@@ -7,7 +7,7 @@ use crate::workload_file::chart::Chart;
 
 /// Reads files by their paths relative to the matrix file.
 pub trait ReadFile {
-    /// The bytes of a file. A reader may stop behind 5 MiB: no file that is read may be larger.
+    /// The bytes of a file. A reader may stop after 5 MiB: no larger file is accepted.
     ///
     /// # Errors
     /// A clause that says why there are none: `no such file`, `permission denied`.

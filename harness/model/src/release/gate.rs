@@ -29,7 +29,7 @@ pub struct Gates<'a> {
     pub required: &'a [CheckId],
     /// Whether thresholds of the matrix file may stand for evidence: rows without a result that they allow.
     pub may_be_incomplete: bool,
-    /// Whether the promotion is one in the lab, so that the report of a lab is one of the same account.
+    /// Whether the image is promoted in a lab, where a report of that lab counts as evidence.
     pub in_lab: bool,
 }
 
@@ -153,7 +153,7 @@ pub enum Refusal {
         /// The longest time that is allowed.
         most: Duration,
     },
-    /// The report is of a time to come: a clock is wrong.
+    /// The report is dated in the future: a clock is wrong.
     #[error("run {run} ended {} in the future: the clock of this machine or of the run is wrong", duration::short(*ahead))]
     Future {
         /// The run.

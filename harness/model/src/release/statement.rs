@@ -72,7 +72,7 @@ pub struct Facts<'a> {
     pub policy_digest: &'a str,
 }
 
-/// An image as a report tested it, whatever came of that.
+/// An image as a report tested it, whatever the result.
 #[derive(Clone, Copy, Debug)]
 pub struct Tested<'a> {
     /// The variant that it was tested as.
@@ -91,7 +91,7 @@ pub fn tested(report: &Report, tested: &Tested<'_>) -> Value {
     let writer = format!("pkg:cargo/{}@{}", report.tool.name, report.tool.version);
     let mut content = test_result(report, variant, digest, &writer);
     if !matches!(verdict, Conclusion::Passed) {
-        // What is allowed to be missing is no pass either.
+        // A missing result is not a pass, even if a threshold allows it.
         let is_incomplete = verdict == Conclusion::Incomplete && content["result"] != "FAILED";
         content["result"] = if is_incomplete { "WARNED" } else { "FAILED" }.into();
     }

@@ -61,7 +61,7 @@ impl Status {
     }
 }
 
-/// Text as the value of a tag: what tags cannot hold is a space, and what is too long is cut off.
+/// Text as the value of a tag: characters that tags cannot hold become spaces, and long text is cut off.
 pub fn value(text: &str) -> String {
     let is_allowed = |letter: char| letter.is_alphanumeric() || " _.:/=+-@".contains(letter);
     let plain: String = text.chars().map(|letter| if is_allowed(letter) { letter } else { ' ' }).collect();

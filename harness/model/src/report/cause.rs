@@ -20,10 +20,10 @@ pub struct Explanation {
     /// Controls that the reference meets and the variant does not, with the facts that decide it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lost: Vec<LostControl>,
-    /// Settings that may break some of the same cells as well: what they do shows only once the causes are gone.
+    /// Settings that may break some of the same cells as well: their effect shows only once the causes are gone.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hidden: Vec<Hidden>,
-    /// Settings that changed and could have been the cause, if something that they take away did not pass.
+    /// Settings that changed and could have been the cause, but a check that they would have broken passed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ruled_out: Vec<RuledOut>,
     /// Why nothing could be explained, as a clause.
@@ -68,9 +68,9 @@ pub struct Cause {
     pub setting: String,
     /// What is the matter: `forwarded packets are dropped`.
     pub title: String,
-    /// What people call the fact that shows it: `nftables forward policy`.
+    /// The usual name of the setting: `nftables forward policy`.
     pub label: String,
-    /// That fact.
+    /// The fact that shows the setting: `firewall.nft.forward`.
     pub fact: String,
     /// Its value on the variant's nodes.
     pub value: String,
@@ -90,7 +90,7 @@ pub struct Cause {
     /// Other settings, by name, that would explain the same cells.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub alternatives: Vec<String>,
-    /// What argues against it: checks that passed although they exercise what it can take away.
+    /// What argues against it: checks that passed although it could have broken them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub against: Vec<CheckId>,
     /// What to do, as clauses in the imperative.
@@ -116,11 +116,11 @@ pub struct Cause {
 #[serde(rename_all = "camelCase")]
 #[strum(serialize_all = "kebab-case")]
 pub enum Certainty {
-    /// It changed and can take away what failed; so did something else, or it takes away only some of what it could.
+    /// It changed and could have caused the failures; but so could something else that changed, or some checks that it breaks passed.
     Possible,
     /// It is the only changed setting that fits.
     Likely,
-    /// The cells passed when it alone was put back.
+    /// The cells passed once this setting alone was put back.
     Proven,
 }
 
@@ -139,7 +139,7 @@ pub struct Hidden {
     pub setting: String,
     /// What is the matter: `packets to the node are dropped`.
     pub title: String,
-    /// What people call the fact that shows it.
+    /// The usual name of the setting.
     pub label: String,
     /// The controls of the variant's benchmark that require it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -7,7 +7,8 @@ use crate::cost::line::{CostLine, NOT_COUNTED, sum, unknown};
 use crate::cost::usd::Usd;
 use crate::name::VariantName;
 
-/// What a run cost until it ended: an estimate by list prices, from what its ledger says that existed. In the lab, what it would have cost.
+/// What a run cost until it ended: an estimate by list prices, from what existed according to its ledger. In the lab,
+/// what it would have cost.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Cost {
@@ -17,7 +18,7 @@ pub struct Cost {
     pub usd: Usd,
     /// What is paid for, of the variants first, in their order.
     pub lines: Vec<CostLine>,
-    /// What still existed when the run ended, and goes on costing, USD per hour.
+    /// The cost per hour, in USD, of what still existed when the run ended.
     #[serde(default, skip_serializing_if = "is_nothing")]
     pub usd_per_hour: Usd,
     /// What is not in the sum.

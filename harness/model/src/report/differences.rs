@@ -13,7 +13,7 @@ use crate::name::VariantName;
 /// All facts of a node, by name.
 type Facts = IndexMap<String, String>;
 
-/// A node whose facts are whole: its variant, its index and they.
+/// A node whose facts are complete: its variant, its index, and the facts.
 struct Base<'a> {
     variant: &'a VariantName,
     node: u32,

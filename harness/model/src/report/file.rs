@@ -127,8 +127,8 @@ struct Version {
     tool: Option<Tool>,
 }
 
-/// A report that was read, if it is of a version that this build reads. A newer one may have any form beside its version, which is read only
-/// where the rest could not be.
+/// A report that was read, if this build reads its version. Apart from the version, a newer report may have any form;
+/// the version is read separately only if the rest could not be read.
 fn understood(
     read: Result<Report, serde_json::Error>,
     version: impl FnOnce() -> Option<Version>,
@@ -164,7 +164,7 @@ pub enum ParseError {
     /// The facts of a node are differences from those of a node that the report does not have.
     #[error("incomplete amiproof report: {0}; restore the file as amiproof wrote it")]
     Facts(String),
-    /// Of a version that this build does not read.
+    /// It has a version that this build does not read.
     #[error(
         "this report has schema version {found}, and this amiproof reads up to {SCHEMA_VERSION}: read it with the amiproof that wrote it \
          ({by}) or a newer one"

@@ -20,12 +20,12 @@ pub struct Impact {
     pub host: Vec<String>,
     /// The checks that pass on the nodes as they are: the columns.
     pub checks: Vec<CheckId>,
-    /// Checks that do not, and so could show nothing.
+    /// Checks that do not pass on the nodes as they are, and so could show nothing.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left_out: Vec<LeftOut>,
     /// One entry for each control, several that require the same, or a part of one: the rows.
     pub controls: Vec<ControlRecord>,
-    /// What controls break together that neither breaks alone; absent if pairs were not tried.
+    /// Checks that two controls break only together; absent if pairs were not tried.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pairs: Option<Pairs>,
     /// Number of runs of checks in total.

@@ -1,4 +1,5 @@
-//! Rows of an older report whose checks have become one check since: one row each subject, and that is the worst of them.
+//! Rows of an older report whose checks have since become one check: they become one row per subject, with the worst
+//! of their results.
 
 use super::result::CheckResult;
 use crate::renamed;
@@ -11,7 +12,7 @@ pub(super) struct Merged(Vec<CheckResult>);
 impl Merged {
     /// Adds a row: to the earlier one of its subject where several checks were renamed to its check.
     pub(super) fn add(&mut self, result: CheckResult) {
-        // Few checks are such ones, and to compare every row with all others would take minutes.
+        // Only rows of such checks are compared, because comparing every row with all others would take minutes.
         let is_same = |earlier: &&mut CheckResult| earlier.check == result.check && earlier.subject == result.subject;
         let earlier = renamed::is_several(result.check.as_str()).then(|| self.0.iter_mut().find(is_same));
         match earlier.flatten() {
@@ -27,7 +28,7 @@ impl Merged {
     }
 }
 
-/// What decided stays with its evidence; what is counted is added up.
+/// The worse result stays, with its evidence; durations and capabilities are added up.
 fn join(earlier: &mut CheckResult, mut other: CheckResult) {
     if severity(&other.outcome) > severity(&earlier.outcome) {
         std::mem::swap(earlier, &mut other);

@@ -146,24 +146,25 @@ impl Proof {
         match &self.end {
             ProofEnd::Proven => match (necessary.as_slice(), sufficient.as_slice()) {
                 ([one], [all]) if all.len() == 1 => format!(
-                    "{} breaks {check}: with it put back on {variant} the check passes, with it alone on {reference} it fails",
+                    "{} breaks {check}: the check passes on {variant} once this setting is put back, and fails on {reference} once only this setting is \
+                     applied",
                     one.headline()
                 ),
                 ([_], [all]) => format!(
-                    "{} break {check} together: on {reference} it fails with all of them, and {} alone does not break it; with {} put back on \
-                     {variant} it passes",
+                    "{} break {check} together: the check fails on {reference} once all of them are applied, but not with {} alone; it passes on \
+                     {variant} once {} is put back",
                     names(all),
                     names(necessary),
                     names(necessary)
                 ),
                 (several, sets) if sets.iter().all(|set| set.len() == 1) => format!(
-                    "{} break {check}, each on its own: it passes on {variant} only with all of them put back",
+                    "{} break {check}, each on its own: the check passes on {variant} only once all of them are put back",
                     names(several)
                 ),
                 (several, sets) => format!(
-                    "{} must be put back on {variant} before {check} passes; on {reference} it fails with {}",
+                    "{} must be put back on {variant} before {check} passes; it fails on {reference} once these are applied: {}",
                     names(several),
-                    sets.iter().map(|set| names(set)).collect::<Vec<_>>().join("; or with ")
+                    sets.iter().map(|set| names(set)).collect::<Vec<_>>().join("; or ")
                 ),
             },
             ProofEnd::NotReproduced => {
@@ -182,8 +183,8 @@ impl Proof {
                 count(*settings, "the one setting that differs is", "settings that differ are")
             ),
             ProofEnd::NotSufficient => format!(
-                "with {} put back on {variant} {check} passes, but on {reference} nothing that could be exchanged makes it fail: something \
-                 else takes part that cannot be changed on a running node",
+                "putting {} back lets {check} pass on {variant}, but nothing that could be exchanged makes it fail on {reference}: something that \
+                 cannot be changed on a running node is part of the cause",
                 names(necessary)
             ),
             ProofEnd::Unsteady { exchanged } => {

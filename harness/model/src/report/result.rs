@@ -26,7 +26,7 @@ pub struct CheckResult {
     /// The control that it evaluates, if it is one of a benchmark.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub control: Option<ControlId>,
-    /// The level of that control.
+    /// The level of the control.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub level: Option<Level>,
     /// The severity of a failure, if the scanner reports it.
@@ -62,7 +62,7 @@ pub struct CheckResult {
     /// Capabilities of a node that it exercises (`pod-network`, `cluster-dns`, `kubelet-api`).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub exercises: Vec<String>,
-    /// What it saw: commands, output, events.
+    /// The evidence of the check: commands, output, events.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub evidence: Vec<Evidence>,
 }

@@ -21,14 +21,14 @@ pub struct ImportedFrom {
 }
 
 impl ImportedFrom {
-    /// Whether it is the file at the place whose digest this is, whatever machine it is about.
+    /// Whether it is the file with this digest of its path, whatever machine it is about.
     pub fn is_of(&self, digest: &str) -> bool {
         self.key.split('-').next() == Some(digest)
     }
 }
 
-/// One scanner on one subject: against which benchmark it evaluated, and how many controls that has. The verdicts themselves are the
-/// results with the same subject, suite and scanner.
+/// One scanner on one subject: the benchmark that it evaluated, and the number of its controls. The verdicts
+/// themselves are the results with the same subject, suite and scanner.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ScanRecord {

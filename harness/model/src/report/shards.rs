@@ -1,4 +1,4 @@
-//! Which part of a run a report is of, where the run was divided into shards.
+//! Which part of a run a report covers, if the run was divided into shards.
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -12,26 +12,26 @@ use crate::matrix::spec::Family;
 use crate::name::{Benchmark, CheckId, Level, RunId, VariantName};
 use crate::verdict::Outcome;
 
-/// The shards of a run, and which of them a report is of.
+/// The shards of a run, and which of them a report covers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Shards {
     /// The number of shards.
     pub count: u32,
     /// A digest of what all of them check: the matrix, its waivers and workloads, the selected variants and checks, and what changes their
-    /// results. Reports with different digests are not of one run.
+    /// results. Reports with different digests do not belong to one run.
     pub inputs: String,
     /// The selected checks, in the order in which they are registered.
     pub checks: Vec<CheckId>,
     /// Every variant of all shards, in the order of the matrix file.
     pub columns: Vec<ShardColumn>,
-    /// The number of the shard that the report is of, from 1; absent in a merged report.
+    /// The number of the shard that the report covers, from 1; absent in a merged report.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shard: Option<u32>,
     /// The shards in a merged report, by number; empty in the report of one shard.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parts: Vec<ShardPart>,
-    /// What checks said, where a comparison with other variants changed it: a merged report is evaluated from that again.
+    /// The results as the checks returned them, where a comparison with other variants changed them: merging evaluates these again.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unsettled: Vec<Unsettled>,
 }
@@ -57,7 +57,7 @@ pub struct ShardColumn {
     pub shard: u32,
 }
 
-/// One shard in a merged report: what is of the shard as a whole.
+/// One shard in a merged report: what concerns the shard as a whole.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ShardPart {
@@ -78,12 +78,12 @@ pub struct ShardPart {
     pub phases: Vec<PhaseRecord>,
     /// What it created, and what happened to it.
     pub cleanup: Cleanup,
-    /// What that cost.
+    /// What the shard cost.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cost: Option<Cost>,
 }
 
-/// What a check said before its result was compared with those of other variants.
+/// A result as its check returned it, before it was compared with those of other variants.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Unsettled {

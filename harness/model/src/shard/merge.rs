@@ -1,8 +1,9 @@
 //! One report from those of several shards.
 //!
-//! A merged report is a function of the set of shards in it: each is taken apart into what its checks said, and everything that follows from
-//! that (origins, waivers, gates, causes) is evaluated again over all rows. So the order in which reports are merged does not matter, nor
-//! whether some are merged first, nor whether one is there twice.
+//! A merged report is a function of the set of shards in it: the results of each are restored as its checks returned
+//! them, and everything that follows from them (origins, waivers, gates, causes) is evaluated again over all rows. So
+//! the order in which reports are merged does not matter, nor whether some are merged first, nor whether one is there
+//! twice.
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
@@ -127,7 +128,7 @@ fn of(report: &Report) -> Result<&Shards, Mismatch> {
     report.run.shards.as_deref().ok_or_else(|| Mismatch::Whole { run: report.run.id.clone() })
 }
 
-/// Checks that two reports are of one run.
+/// Checks that two reports belong to one run.
 fn alike(one: &Report, other: &Report) -> Result<(), Mismatch> {
     let (left, right) = (of(one)?, of(other)?);
     let cluster = |report: &Report| {
@@ -192,7 +193,7 @@ fn taken_apart(report: &Report) -> Result<Vec<Piece>, Mismatch> {
             return Err(incomplete(format!("there is no shard {}/{}", part.shard, shards.count)));
         }
         let is_own = |name: &VariantName| shards.of(&Subject::Variant(name.clone())) == Some(part.shard);
-        // What is about the cluster is of the first shard, and of the only one that there is.
+        // Rows about the cluster belong to the first shard, or to the only one if the report is not merged.
         let has_cluster = part.shard == 1 || shards.shard.is_some();
         let is_about = |subject: &Subject| match subject {
             Subject::Cluster => has_cluster,

@@ -1,4 +1,4 @@
-//! What a merged report lacks is said by rows of its own: a variant whose shard is not there is undecided.
+//! A merged report has a row for each variant whose shard is missing, which says that it was not evaluated.
 
 use jiff::Timestamp;
 
@@ -11,8 +11,8 @@ use crate::verdict::Outcome;
 /// The title of such a row.
 const TITLE: &str = "the shard that tests it is in the merged report";
 
-/// Adds a row for each variant of a merged report whose shard is missing, and for the cluster if the first is. Replaces those of an earlier call
-/// together with the other gates.
+/// Adds a row for each variant of a merged report whose shard is missing, and for the cluster if the first is. Those
+/// of an earlier call are removed beforehand, together with the other gates.
 pub(crate) fn require(report: &mut Report, now: Timestamp) {
     let Some(shards) = report.run.shards.as_ref().filter(|shards| shards.shard.is_none()) else { return };
     let Ok(check) = CheckId::try_from(format!("{SUITE}/shard")) else { return };

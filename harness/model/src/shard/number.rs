@@ -25,7 +25,7 @@ impl FromStr for Shard {
     /// # Errors
     /// When it is not two numbers with 1 <= I <= N <= 1000.
     fn from_str(text: &str) -> Result<Self, NameError> {
-        let rule = format!("a number and how many there are, such as 1/3, with at most {LIMIT} shards");
+        let rule = format!("the number of the shard and the number of shards, such as 1/3; at most {LIMIT} shards");
         let wrong = || NameError { what: "shard", text: text.to_owned(), rule: rule.clone() };
         let number =
             |text: &str| Some(text).filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))?.parse().ok();

@@ -39,7 +39,7 @@ struct Unit {
     /// Where they are in the list.
     members: Vec<usize>,
     nodes: u64,
-    /// The least of their names.
+    /// The first of their names in alphabetical order.
     name: String,
 }
 

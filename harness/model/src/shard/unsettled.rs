@@ -1,7 +1,8 @@
-//! What checks said before their results were compared with those of other variants.
+//! Results as their checks returned them, before they were compared with those of other variants.
 //!
-//! The evaluation of a run replaces outcomes (a failure that a peer caused, a prediction that was refuted) and adds evidence. In one shard it
-//! does so without the rows of the others, so its report keeps what was there before, and a merged report begins with that again.
+//! The evaluation of a run replaces outcomes (a failure that a peer caused, a prediction that was refuted) and adds
+//! evidence. In one shard it does so without the rows of the others, so its report keeps the original results, and
+//! merging begins with these.
 
 use std::collections::BTreeMap;
 
@@ -11,14 +12,14 @@ use crate::report::shards::Unsettled;
 use crate::report::{Report, Subject};
 use crate::verdict::Outcome;
 
-/// What a row is known by.
+/// What identifies a row.
 type Key<'a> = (&'a CheckId, &'a Subject, Option<&'a str>);
 
 fn key(result: &CheckResult) -> Key<'_> {
     (&result.check, &result.subject, result.scanner.as_deref())
 }
 
-/// Puts back what the checks said. Nothing in a report without shards.
+/// Restores the results as the checks returned them. A report without shards is left as it is.
 pub fn restore(report: &mut Report) {
     let Some(shards) = &mut report.run.shards else { return };
     let unsettled = std::mem::take(&mut shards.unsettled);
@@ -40,13 +41,13 @@ pub fn restore(report: &mut Report) {
 pub(crate) struct Before(Option<Vec<(Outcome, usize)>>);
 
 impl Before {
-    /// Of a report in shards whose rows are as their checks left them.
+    /// The rows of a report of a shard, before any evaluation.
     pub(crate) fn of(report: &Report) -> Self {
         let rows = || own(&report.results).map(|row| (row.outcome.clone(), row.evidence.len())).collect();
         Self(report.run.shards.as_ref().map(|_| rows()))
     }
 
-    /// Notes what has changed since. Rows are added in between, and none is removed or moved but gates.
+    /// Records what has changed since. In between rows are only added; none but gates are removed or moved.
     pub(crate) fn note(self, report: &mut Report) {
         let (Some(before), Some(shards)) = (self.0, &mut report.run.shards) else { return };
         let rows = own(&report.results).zip(before);

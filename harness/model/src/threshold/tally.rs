@@ -37,7 +37,7 @@ pub(super) struct Tally {
     reasons: BTreeMap<String, usize>,
     /// Why a scanner as a whole does not apply.
     pub(super) inapplicable: Option<String>,
-    /// The reason of a scanner that is not installed and did not scan at all: none of its controls are missing.
+    /// The reason of a scanner that is not installed and did not scan at all: its controls do not count as missing.
     pub(super) absent: Option<String>,
 }
 

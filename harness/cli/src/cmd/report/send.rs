@@ -12,7 +12,7 @@ use crate::output::{Failure, Output};
 use crate::runtime::block_on;
 use crate::session::Connection;
 
-/// So many refused findings are named; there may be thousands, all for the same reason.
+/// How many refused findings are listed; there may be thousands, all for the same reason.
 const NAMED: usize = 20;
 
 /// Sends them, and says how many Security Hub took. If it refused one, the exit code is 3.

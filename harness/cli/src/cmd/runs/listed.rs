@@ -13,7 +13,7 @@ pub(super) struct Listed {
     pub(super) dir: String,
     /// The run that commands without a name mean.
     pub(super) latest: Option<String>,
-    /// When the costs are of.
+    /// The time until which costs are counted.
     pub(super) at: Timestamp,
     pub(super) runs: Vec<Run>,
     /// Older runs that are not listed.
@@ -44,7 +44,7 @@ pub(super) struct Run {
     pub(super) cost: Option<Spent>,
 }
 
-/// What came of a run.
+/// How a run ended.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase", tag = "state")]
 pub(super) enum Outcome {

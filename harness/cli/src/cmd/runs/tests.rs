@@ -2,7 +2,7 @@
 
 use amiproof_core::ledger::{self, Key, Resource, ResourceKind};
 use amiproof_core::resource::{cluster, stack};
-use amiproof_model::report::{ClusterRecord, RunRecord};
+use amiproof_model::report::{ClusterRecord, RunRecord, Shards};
 use camino::Utf8PathBuf;
 
 use super::*;
@@ -126,4 +126,28 @@ fn a_run_that_is_under_way_is_not_to_be_destroyed() {
     let text = text::render(&list(&dir, false, Prices::builtin().unwrap(), at("21T11:00:00")), "", 200);
     assert!(text.contains(&format!("running (run, pid {})", std::process::id())), "{text}");
     assert!(!text.contains("destroy"), "{text}");
+}
+
+#[test]
+fn a_run_without_a_ledger_is_a_merge_or_an_import() {
+    let (_guard, dir) = dir();
+    let (columns, parts) = (Vec::new(), Vec::new());
+    let merged = Shards {
+        count: 2,
+        inputs: String::new(),
+        checks: Vec::new(),
+        columns,
+        shard: None,
+        parts,
+        unsettled: Vec::new(),
+    };
+    for (name, shards) in [("merged-1", Some(Box::new(merged))), ("r-imported", None)] {
+        let folder = RunDir::create(&dir, Some(name)).unwrap();
+        let run = RunRecord { shards, ..RunRecord::new(folder.id.clone(), "nightly", at("21T08:00:00")) };
+        let report = Report::new("0.1.0", run, ClusterRecord::new("c"));
+        std::fs::write(folder.report(), serde_json::to_string(&report).unwrap()).unwrap();
+    }
+    let listed = list(&dir, false, Prices::builtin().unwrap(), at("21T12:00:00"));
+    let commands: Vec<_> = listed.runs.iter().map(|run| (run.run.as_str(), run.command.as_deref())).collect();
+    assert_eq!(commands, [("r-imported", Some("import")), ("merged-1", Some("merge"))]);
 }

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use super::listed::{Listed, Outcome, Run};
 
 /// The columns of the table.
-const HEADINGS: [&str; 6] = ["RUN", "STARTED (UTC)", "COMMAND", "OUTCOME", "ALIVE", "COST"];
+const HEADINGS: [&str; 6] = ["RUN", "STARTED (UTC)", "COMMAND", "OUTCOME", "RESOURCES", "COST"];
 
 /// Renders the list. `option` is what a command needs beside its name to find the same folder; `width` are the columns of the terminal.
 pub(super) fn render(listed: &Listed, option: &str, width: u16) -> String {
@@ -28,16 +28,16 @@ pub(super) fn render(listed: &Listed, option: &str, width: u16) -> String {
             lines.push(format!("{}: {why}", run.run));
         }
     }
-    lines.push(format!("by the ledgers and reports in {}, without asking any service", listed.dir));
+    lines.push(format!("according to the ledgers and reports in {}; AWS was not asked", listed.dir));
     lines.extend(sums(&listed.runs));
     let next = alive.iter().filter(|run| !matches!(run.outcome, Outcome::Running { .. }));
     let next: Vec<String> = next.map(|run| format!("  amiproof{option} destroy --run {}", run.run)).collect();
     match (next.is_empty(), alive.is_empty()) {
         (false, _) => {
-            lines.push("next: delete what is alive".to_owned());
+            lines.push("next: delete what still exists".to_owned());
             lines.extend(next);
         }
-        (true, true) => lines.push("nothing is alive".to_owned()),
+        (true, true) => lines.push("no run has resources left".to_owned()),
         (true, false) => {}
     }
     lines.join("\n")
@@ -91,12 +91,12 @@ fn table(rows: &[[String; 6]], width: usize) -> Option<Vec<String>> {
 /// The rows one below the other.
 fn blocks(rows: &[[String; 6]]) -> Vec<String> {
     let block = |[name, started, command, outcome, alive, cost]: &[String; 6]| {
-        [name.clone(), format!("  {started}  {command}  {outcome}"), format!("  {alive} alive, cost {cost}")]
+        [name.clone(), format!("  {started}  {command}  {outcome}"), format!("  resources {alive}, cost {cost}")]
     };
     rows.iter().flat_map(block).collect()
 }
 
-/// What of a run is alive.
+/// The resources of a run that may still exist.
 fn details(run: &Run, option: &str) -> Vec<String> {
     let alive = &run.alive;
     let kinds: Vec<String> = alive.kinds.iter().map(|(kind, count)| format!("{count} {kind}")).collect();

@@ -51,6 +51,14 @@ fn value(value: &Value) -> String {
     }
 }
 
+/// A value as the end of a clause about a fact.
+fn predicate(wanted: &Value) -> String {
+    match wanted {
+        Value::Starts(_) | Value::Lists(_) | Value::Lacks(_) => value(wanted),
+        _ => format!("is {}", value(wanted)),
+    }
+}
+
 /// Text in a cell of a table.
 fn cell(text: &str) -> String {
     text.replace('|', "\\|").split_whitespace().collect::<Vec<_>>().join(" ")
@@ -81,10 +89,10 @@ fn effect(effect: &Effect) -> String {
     let extent = match effect.extent {
         Extent::Part => "a part of",
         Extent::Some => "some of",
-        Extent::AllOrNothing => "all or nothing of",
+        Extent::AllOrNothing => "either all or none of",
         Extent::All => "all of",
     };
-    let when: Vec<String> = effect.when.iter().map(|one| format!("`{}` is {}", one.fact, value(&one.value))).collect();
+    let when: Vec<String> = effect.when.iter().map(|one| format!("`{}` {}", one.fact, predicate(&one.value))).collect();
     let when = if when.is_empty() { String::new() } else { format!(", if {}", when.join(" and ")) };
     format!("* {extent} {}{when}\n", named.join(", and "))
 }
@@ -110,7 +118,7 @@ fn section(text: &mut String, setting: &Setting) {
         let row = [format!("`{}`{label}", harmful.fact), value(&harmful.value), controls(harmful)];
         writeln!(text, "| {} |", row.map(|part| cell(&part)).join(" | ")).unwrap();
     }
-    writeln!(text, "\nIt takes away:\n").unwrap();
+    writeln!(text, "\nIt breaks:\n").unwrap();
     setting.takes.iter().for_each(|one| text.push_str(&effect(one)));
     if !setting.compensation.is_empty() {
         writeln!(text, "\n**What to do.** {}", sentence(&setting.compensation)).unwrap();
@@ -124,7 +132,7 @@ fn section(text: &mut String, setting: &Setting) {
 
 #[test]
 fn the_page_of_settings_is_that_of_the_files() {
-    let about = "Every setting that `amiproof explain` knows: a fact of a node that hardening changes, and what it takes away. \
+    let about = "Every setting that `amiproof explain` knows: a fact of a node that hardening changes, and what breaks because of it. \
                  A setting is a cause of a failure only where the nodes of a variant have the harmful value and those of its \
                  reference do not. [Reading the page and the terminal](../reading.md) says what `likely`, `possible` and `ruled out` mean, and \
                  [Checks and workloads](checks.md#what-workloads-need) lists the workloads that need each capability.";

@@ -45,7 +45,7 @@ pub(crate) async fn describe(clients: &Clients, addon: &str, version: &str) -> R
         (!policies.is_empty()).then_some(Identity { service_account, policies })
     });
     let identities = identities.collect();
-    // What is not JSON accepts nothing that amiproof could say.
+    // A schema that is not JSON does not tell amiproof which values are accepted.
     let schema = answer.configuration_schema().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
     Ok(Configuration { schema, identities })
 }

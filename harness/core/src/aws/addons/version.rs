@@ -57,7 +57,7 @@ async fn fitting(clients: &Clients, kubernetes: &str, addon: &str) -> Result<Vec
             })
             .await;
         let page = match page {
-            // So EKS answers for a name that it does not know.
+            // This is how EKS answers for a name that it does not know.
             Err(error) if error.class == Class::NotFound => return Ok(versions),
             page => page?,
         };

@@ -5,8 +5,8 @@ use amiproof_model::matrix::Family;
 /// The family that the name of an image proves; `None` if it proves none (a custom image).
 ///
 /// Names as published: `amazon-eks-node-al2023-x86_64-standard-1.36-v…`, `amazon-eks-node-1.32-v…`,
-/// `amazon-eks-arm64-node-1.32-v…`, `bottlerocket-aws-k8s-1.36-…`. A base image of an operating system boots as no node at all, so its
-/// name is not a proof ([`amiproof_model::matrix::base_image_kind`]).
+/// `amazon-eks-arm64-node-1.32-v…`, `bottlerocket-aws-k8s-1.36-…`. The base image of an operating system cannot boot
+/// as a node at all, so its name is not a proof ([`amiproof_model::matrix::base_image_kind`]).
 pub(super) fn family(name: &str, is_windows: bool) -> Option<Family> {
     if is_windows {
         return Some(Family::Windows);

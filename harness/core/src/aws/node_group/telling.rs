@@ -173,8 +173,7 @@ fn level(word: &str) -> Level {
     }
 }
 
-/// The value of `key=".."` among fields; empty if it is not there. Backslashes before quotation marks are taken away by the caller's
-/// reader, who sees one line of text.
+/// The value of `key=".."` among fields; empty if it is not there. Quotation marks in it keep their backslashes.
 fn value_of<'a>(fields: &'a str, key: &str) -> &'a str {
     let start = format!("{key}=\"");
     let Some(at) = fields.find(&start) else { return "" };

@@ -1,4 +1,5 @@
-//! Whatever ends a check, what it made is gone again. Against a fake API server that knows namespaces and roles.
+//! However a check ends, everything that it created is deleted. Against a fake API server that knows namespaces and
+//! roles.
 
 use std::collections::BTreeSet;
 use std::convert::Infallible;

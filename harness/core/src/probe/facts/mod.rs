@@ -90,7 +90,7 @@ fn script(family: Family) -> String {
     }
 }
 
-/// What a script said that was sent at some time and whose answer is here now.
+/// The parsed output of a script, with the times when it was sent and answered.
 fn parse(family: Family, output: &Output, sent: Timestamp) -> Result<Collected, String> {
     let sections = section::complete(&output.stdout);
     if sections.is_empty() {

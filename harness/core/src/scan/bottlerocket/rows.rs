@@ -28,8 +28,10 @@ pub fn rows(kind: Kind, report: &Report, resource: &str, placement: &Placement) 
         let id = CheckId::try_from(format!("os-cis/{control}"))?;
         match rows.iter_mut().find(|known| known.check == id) {
             Some(known) if known.decision.verdict != verdict => {
-                known.decision.verdict =
-                    Verdict::NotEvaluated(format!("the report lists control {} twice, with two answers", check.number));
+                known.decision.verdict = Verdict::NotEvaluated(format!(
+                    "the report lists control {} twice, with different results",
+                    check.number
+                ));
             }
             Some(_) => {}
             None => rows.push(ScanRow {

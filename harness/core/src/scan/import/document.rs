@@ -160,7 +160,8 @@ pub(super) fn line(text: &str) -> String {
     super::xml::clip(first.to_owned(), 300)
 }
 
-/// A complete title as one line: XML and Markdown wrap texts anywhere, and two titles can begin with the same words.
+/// A complete title as one line: XML and Markdown wrap text anywhere. It is not shortened, because two titles can
+/// begin with the same words.
 pub(super) fn title(text: &str) -> String {
     let text = text.trim();
     match text.contains(|c: char| c.is_control()) {

@@ -123,7 +123,7 @@ impl<'de> Deserialize<'de> for Text {
             }
 
             fn visit_str<E: Error>(self, text: &str) -> Result<Text, E> {
-                // One whole character more than is kept, so that what is clipped can be told from what just fits.
+                // One character more than is kept, so that clipped text can be told from text that just fits.
                 let end = text.floor_char_boundary(MAX_TEXT + char::MAX.len_utf8());
                 Ok(Text(clip(text[..end].to_owned(), MAX_TEXT)))
             }

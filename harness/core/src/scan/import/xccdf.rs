@@ -1,7 +1,7 @@
 //! XCCDF 1.1 and 1.2 results (NIST IR 7275 r4), alone or inside an Asset Reporting Format file (ARF 1.1, NIST IR 7694).
 //!
-//! The file is streamed. Of a benchmark only what names its rules is kept, of an ARF everything but rules and results is passed
-//! over: its definitions make up nearly all of its length.
+//! The file is streamed. Only the names of a benchmark's rules are kept, and everything in an ARF but rules and
+//! results is skipped: definitions make up nearly all of its length.
 
 mod document;
 mod form;
@@ -108,7 +108,7 @@ fn read_test<R: BufRead>(xml: &mut Xml<R>, mut test: Test) -> Result<Test, Impor
                     xml.skip()?;
                 }
                 b"target" => test.target = xml.text()?,
-                // Facts are inside of it; its own name means nothing.
+                // The facts are inside this element; its own name means nothing.
                 b"target-facts" => {}
                 b"fact" => {
                     let name = tag.attribute("name").unwrap_or_default();

@@ -16,7 +16,7 @@ use crate::aws::names::SCAN_TAG;
 /// Maximum number of pages: 1,000 controls fit into one.
 const MAX_PAGES: usize = 100;
 
-/// The code of the error for an answer without an end.
+/// The error code for a listing that never ends.
 pub(super) const ENDLESS: &str = "EndlessAnswer";
 
 /// Rejects a repeated page token, and too many pages.
@@ -37,7 +37,7 @@ impl Pages {
         let Some(token) = token.filter(|token| !token.is_empty()) else { return Ok(false) };
         if !self.seen.insert(token.clone()) || self.seen.len() > MAX_PAGES {
             let message = "the service repeats its page tokens, so its answer never ends and is discarded";
-            // Not of the class that is tried again: the same question gets the same answer.
+            // Not of a class that is retried: the same request would get the same answer.
             return Err(AwsError {
                 code: Some(ENDLESS.to_owned()),
                 ..AwsError::new(Class::Request, operation, "Inspector", message)

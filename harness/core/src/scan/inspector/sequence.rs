@@ -49,7 +49,8 @@ pub(super) async fn run(request: &Request<'_>, clients: &Clients) -> Result<Ende
     }
     let tags = Tags::of_run(request.run.clone(), request.ledger.header().expires);
     let tags = tags.for_variant(&request.variant.name).with(request.tags);
-    // Whole, so that an interruption finds the configuration deleted: watching it ends by itself then.
+    // Runs to completion, so that the configuration is deleted even if the run is interrupted; watching the scan ends
+    // then.
     let ended = finish::run_to_completion(async {
         let created = match standing {
             Some(created) => created,

@@ -39,7 +39,8 @@ pub(super) async fn of(context: &Context, node: &NodeRecord) -> Result<Effective
     Ok(Effective { source: format!("{}, because configz cannot be read", names.join(" + ")), configuration })
 }
 
-/// What the kubelet itself says, through the API server and port 10250; a kubelet without a certificate is asked again.
+/// The configuration as the kubelet reports it, through the API server and port 10250; a kubelet without a
+/// certificate is asked again.
 async fn asked(context: &Context, node: &NodeRecord) -> Result<Value, String> {
     let ask = || kubelet_api::configuration(&context.cluster, &node.name, ANSWER).boxed();
     let answer = serving_certificate::with_retry(&context.cluster, &node.name, ask).await;

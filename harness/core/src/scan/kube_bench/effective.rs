@@ -141,7 +141,7 @@ pub fn reconcile(
     })
 }
 
-/// One finding per node: a finding is known again by its resource.
+/// One finding per node, because later runs recognise a finding by its resource.
 fn in_one(findings: Vec<Finding>) -> Vec<Finding> {
     let summary: Vec<&str> = findings.iter().map(|finding| finding.summary.as_str()).collect();
     let detail: Vec<&str> = findings.iter().map(|finding| finding.detail.as_str()).collect();

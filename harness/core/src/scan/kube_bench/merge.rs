@@ -78,7 +78,7 @@ fn one(of_nodes: Vec<(String, ScanRow)>) -> Option<ScanRow> {
     first.map(|row| ScanRow { decision: Decision { verdict, evidence, placements, traffic }, ..row })
 }
 
-/// What the nodes say: once where all say the same.
+/// The texts of the nodes; only one if they are all the same.
 fn listed(of_nodes: &[(String, String)]) -> String {
     let Some((_, first)) = of_nodes.first() else { return String::new() };
     if of_nodes.iter().all(|(_, text)| text == first) {

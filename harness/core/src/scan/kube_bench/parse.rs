@@ -31,7 +31,8 @@ pub fn check(text: &str) -> Option<Control> {
     (!raw.status.is_empty()).then(|| control(raw, ""))
 }
 
-/// Reads the compact form: one `"key":"value"` of the JSON a line, in its order; the last line may be cut.
+/// Reads the compact form: one `"key":"value"` pair per line, in the order of the JSON; the last line may be
+/// truncated.
 ///
 /// # Errors
 /// [`ParseError::Empty`] and [`ParseError::NoControls`].

@@ -32,7 +32,7 @@ pub fn verdict(control: &Control, resource: &str) -> Verdict {
             Verdict::NotEvaluated(format!("the audit did not run: {}", first_line(&control.reason)))
         }
         Status::Fail => Verdict::Fail(vec![finding(control, resource)]),
-        // What is not scored warns where a scored one fails, even if its audit broke.
+        // An unscored control gets WARN where a scored one gets FAIL, even if its audit command broke.
         Status::Warn if control.reason.to_ascii_lowercase().contains("failed to run") => {
             Verdict::NotEvaluated(format!("the audit did not run: {}", first_line(&control.reason)))
         }
@@ -76,7 +76,7 @@ fn first_line(text: &str) -> &str {
     text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default()
 }
 
-/// One row per control of an output. A control that is listed twice with two answers has none.
+/// One row per control of an output. A control that is listed twice with different results is not evaluated.
 ///
 /// # Errors
 /// When kube-bench numbers a control in a way that is not a control number.
@@ -88,7 +88,7 @@ pub fn rows(output: &Output, about: &About) -> Result<Vec<ScanRow>, NameError> {
             Some(known) if known.decision.verdict != new.decision.verdict => {
                 let number = &control.number;
                 known.decision.verdict =
-                    Verdict::NotEvaluated(format!("kube-bench lists control {number} twice, with two answers"));
+                    Verdict::NotEvaluated(format!("kube-bench lists control {number} twice, with different results"));
             }
             Some(_) => {}
             None => rows.push(new),

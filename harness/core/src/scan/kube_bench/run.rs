@@ -79,7 +79,7 @@ async fn on_node(
     Ok((node.clone(), collect(context, namespace, &name, &node.name, progress).await?))
 }
 
-/// Waits until the Job has ended, or says what it waited for when the time was up.
+/// Waits until the Job has ended. At the deadline returns what it was still waiting for.
 async fn wait(context: &Context, namespace: &str, name: &str, within: Duration) -> Result<Progress, CheckError> {
     let client = || context.cluster.client();
     let (own_job, own_pods) = (format!("metadata.name={name}"), format!("app={name}"));
@@ -112,7 +112,7 @@ async fn wait(context: &Context, namespace: &str, name: &str, within: Duration) 
     }
 }
 
-/// The pod's last words, and its log where the kubelet answers.
+/// The pod's termination message, and its log if the kubelet answers.
 async fn collect(
     context: &Context,
     namespace: &str,
@@ -130,13 +130,13 @@ async fn collect(
     Ok(read(context, namespace, pod, progress).await)
 }
 
-/// What a pod of kube-bench has to say: its last words, and its log where it has ended and the kubelet answers.
+/// The output of a pod of kube-bench: its termination message, and its log if it has ended and the kubelet answers.
 pub(super) async fn read(context: &Context, namespace: &str, pod: &Pod, progress: Progress) -> RawOutput {
     let mut seen = RawOutput { progress, ..RawOutput::default() };
     let name = pod.metadata.name.clone().unwrap_or_default();
     let ended = pods::containers(pod).find_map(pods::last_end);
     seen.message = ended.and_then(|end| end.message.clone());
-    // One that continues, as the pods of a DaemonSet do, may have said everything already.
+    // A pod that keeps running, such as one of a DaemonSet, may have printed everything already.
     if ended.is_some() || pods::phase(pod) == "Running" {
         let through = Through { access: &context.cluster, namespace, pod: &name, within: LOGS };
         let node = pods::node(pod).unwrap_or_default();

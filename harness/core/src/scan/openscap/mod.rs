@@ -1,8 +1,8 @@
 //! OpenSCAP on nodes where it is installed: what judges Amazon Linux 2, which Inspector does not scan, and a second opinion elsewhere.
 //!
 //! A command on the node ([`crate::probe`]) evaluates; its results are read as an imported file of results is ([`super::import`]), so
-//! that a control that Inspector judges too is one row with both answers. Nothing is installed on nodes: that would change what is
-//! tested.
+//! that a control that Inspector judges too is one row with both answers. Nothing is installed on nodes, because that
+//! would change the image under test.
 
 mod choose;
 mod request;
@@ -51,7 +51,7 @@ pub async fn scan(context: &Context) -> Result<ScanAnswer, CheckError> {
         }
     }
     if imports.is_empty() && silent.is_empty() {
-        // The matrix file names the variant, so that someone waits for this scan.
+        // The matrix file names the variant, so its user expects this scan.
         if !settings.variants.is_empty() && !absent.is_empty() {
             let verdict =
                 Verdict::NotEvaluated("scans.openscap names the variant, and oscap is not on its nodes".to_owned());

@@ -31,7 +31,7 @@ echo "no content: {GUIDE} holds $(ls {GUIDE} 2> /dev/null | tr '\n' ' ')"
     )
 }
 
-/// The content of the SCAP Security Guide for operating systems that call themselves so, in the order of preference.
+/// The content of the SCAP Security Guide by the ID of the operating system, in order of preference.
 pub(super) fn guide(products: &[&str]) -> Vec<String> {
     products.iter().map(|product| format!("{GUIDE}/ssg-{product}-ds.xml")).collect()
 }

@@ -35,7 +35,8 @@ impl Service {
         Ok(Self { client, shown: shown.to_owned() })
     }
 
-    /// Sends a request once. Answers that `object_store` understands are none of its errors: what is not there, and what is there already.
+    /// Sends a request once. Answers that `object_store` understands are not errors: that an object does not exist,
+    /// or exists already.
     async fn once(&self, parts: &Parts, body: Bytes) -> Result<Response<Bytes>, AwsError> {
         let operation = operation(parts);
         let failed = |class, message: String| AwsError {

@@ -34,7 +34,7 @@ impl Reading<'_> {
 /// Checks a tree against a shape.
 fn check(reading: &mut Reading<'_>, node: &Node, shape: &'static Shape, path: &str, reader: Reader) {
     match (shape, &node.value) {
-        // Nothing in YAML is a setting that was not made.
+        // A null in YAML is a setting that was not made.
         (Shape::Any, _)
         | (_, Value::Null)
         | (Shape::Text | Shape::Scalar, Value::Text(_))

@@ -9,7 +9,7 @@ use crate::name::{Benchmark, VariantName};
 pub struct ScanSettings {
     /// kube-bench.
     pub kube_bench: KubeBench,
-    /// OpenSCAP, for the variants that an entry names; the first entry that is for a variant counts.
+    /// Settings of OpenSCAP; the first entry that applies to a variant counts.
     pub openscap: Vec<OpenScap>,
     /// Registries, or repositories below them, that people's own images may come from; empty if the matrix file says nothing.
     pub approved_registries: Vec<String>,

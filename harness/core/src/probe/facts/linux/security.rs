@@ -83,7 +83,7 @@ fn selinux(text: &str) -> &str {
     match text.trim() {
         "1" => "Enforcing",
         "0" => "Permissive",
-        // Not asked, or no answer: not known, which is something else than disabled.
+        // Not asked, or no answer: unknown, which is not the same as disabled.
         word => word,
     }
 }

@@ -62,7 +62,7 @@ pub(super) fn facts(found: &mut Collected, sections: &Sections) {
     }
     if let Some(text) = sections.entire("listening-udp") {
         let ports = listening(text, "07");
-        // Clients have ports of the kernel's choice, which are no two hosts' the same (ip-sysctl, ip_local_port_range).
+        // The kernel chooses the ports of clients, which differ between hosts (ip-sysctl, ip_local_port_range).
         let served: Vec<&str> =
             ports.split(' ').filter(|port| port.parse::<u16>().is_ok_and(|port| port < FIRST_OF_CLIENTS)).collect();
         found.put("listening.udp", served.join(" "));

@@ -7,14 +7,14 @@ use jiff::Timestamp;
 use super::super::Collected;
 use super::super::section::Sections;
 
-/// A difference from amiproof's own clock that counts, seconds. The API server and AWS refuse requests after five minutes; half a minute is
-/// more than the way of an answer takes.
+/// The smallest difference from amiproof's own clock that is reported, seconds. The API server and AWS refuse
+/// requests after five minutes; half a minute is more than an answer takes to arrive.
 const TOLERANCE: i64 = 30;
 
 /// Adds `time.sources` and `time.synchronized`.
 pub(super) fn facts(found: &mut Collected, sections: &Sections) {
     let tracking = sections.text("time-tracking").trim();
-    // What a daemon that does not run leaves unsaid is not "none".
+    // No output, because the daemon does not run, does not mean "none".
     if !tracking.is_empty() {
         found.put("time.sources", sources(sections.text("time-sources")));
     }

@@ -10,7 +10,7 @@ use crate::check::ScanRow;
 pub struct Import {
     /// Its subject.
     pub subject: Option<Subject>,
-    /// The file and the name of its scanner: its earlier rows are replaced.
+    /// The file and the name of its scanner; rows of an earlier import of the file are replaced.
     pub source: Option<ImportedFrom>,
     /// The records of its scans.
     pub scans: Vec<ScanRecord>,

@@ -110,7 +110,7 @@ const KUBE_BENCH: &str = r#"{"Controls":[
 fn kube_bench_of_an_unknown_version_is_keyed_by_it_and_a_control_with_two_answers_has_none() {
     let import_it = import(Kind::KubeBench, KUBE_BENCH, &target()).unwrap();
     assert_eq!(ids(&import_it), ["al2023-l1 kube-bench/cis-eks-9.9.9/3.1.1", "cluster kube-bench/cis-eks-9.9.9/4.1.1"]);
-    let twice = "kube-bench lists control 3.1.1 twice, with two answers";
+    let twice = "kube-bench lists control 3.1.1 twice, with different results";
     assert_eq!(import_it.rows[0].1.decision.verdict, Verdict::NotEvaluated(twice.to_owned()));
     let other = Target { benchmark: Some("cis-eks-1.8.0".parse().unwrap()), ..target() };
     let error = import(Kind::KubeBench, KUBE_BENCH, &other).unwrap_err().to_string();

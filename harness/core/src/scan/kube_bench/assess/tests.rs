@@ -122,7 +122,7 @@ fn a_control_that_is_listed_twice_with_two_answers_has_none() {
     whole["Controls"][0]["tests"][0]["results"].as_array_mut().unwrap().push(again);
     let rows = assess(Scope::Node, &about(), &seen(&whole)).unwrap();
     assert_eq!(rows.len(), 13);
-    assert_eq!(reason_of(&rows, "3.1.1"), "kube-bench lists control 3.1.1 twice, with two answers");
+    assert_eq!(reason_of(&rows, "3.1.1"), "kube-bench lists control 3.1.1 twice, with different results");
 }
 
 #[test]

@@ -32,7 +32,7 @@ fn good() -> Value {
     })
 }
 
-fn held(rows: &mut [ScanRow], configuration: Value) -> ScanRow {
+fn reconciled(rows: &mut [ScanRow], configuration: Value) -> ScanRow {
     let effective = Ok(Effective { source: "configz".to_owned(), configuration });
     reconcile(rows, &"cis-eks-1.8.0".parse().unwrap(), "node 1", &effective).unwrap()
 }
@@ -42,7 +42,7 @@ fn what_agrees_stays_and_carries_the_setting_as_evidence() {
     let numbers = ["3.2.1", "3.2.2", "3.2.3", "3.2.4", "3.2.5", "3.2.6", "3.2.7", "3.2.8", "3.2.9"];
     let mut rows: Vec<ScanRow> = numbers.iter().map(|number| row(number, Verdict::Pass)).collect();
     rows.push(row("3.1.1", Verdict::Pass));
-    let own = held(&mut rows, good());
+    let own = reconciled(&mut rows, good());
     assert_eq!(own.decision.verdict, Verdict::Pass);
     assert!(rows.iter().all(|row| row.decision.verdict == Verdict::Pass));
     assert_eq!(rows[0].decision.evidence[0].text, "authentication.anonymous.enabled is false");
@@ -56,7 +56,7 @@ fn a_pass_that_a_drop_in_overrides_is_a_failure() {
     configuration["authentication"]["anonymous"]["enabled"] = json!(true);
     configuration["readOnlyPort"] = json!(10255);
     let mut rows = [row("3.2.1", Verdict::Pass), row("3.2.4", Verdict::Pass), row("3.2.2", Verdict::Pass)];
-    let own = held(&mut rows, configuration);
+    let own = reconciled(&mut rows, configuration);
     let Verdict::Fail(findings) = &rows[0].decision.verdict else { panic!("{:?}", rows[0].decision.verdict) };
     assert!(findings[0].summary.ends_with("authentication.anonymous.enabled is true"), "{findings:?}");
     assert_eq!(rows[2].decision.verdict, Verdict::Pass);
@@ -72,7 +72,7 @@ fn a_pass_that_a_drop_in_overrides_is_a_failure() {
 fn a_failure_that_is_not_in_force_is_for_a_human_and_not_the_images_fault() {
     let fail = || Verdict::Fail(vec![Finding::new("node 1", "not met")]);
     let mut rows = [row("3.2.9", fail()), row("3.2.1", Verdict::Pass)];
-    let own = held(&mut rows, good());
+    let own = reconciled(&mut rows, good());
     let Verdict::Manual(look_at) = &rows[0].decision.verdict else { panic!("{:?}", rows[0].decision.verdict) };
     assert!(look_at.contains("kube-bench fails 3.2.9") && look_at.contains("waive"), "{look_at}");
     assert!(matches!(own.decision.verdict, Verdict::Manual(_)));
@@ -81,7 +81,7 @@ fn a_failure_that_is_not_in_force_is_for_a_human_and_not_the_images_fault() {
 #[test]
 fn what_kube_bench_did_not_decide_is_not_decided_by_the_kubelet_either() {
     let mut rows = [row("3.2.1", Verdict::NotEvaluated("the audit did not run".to_owned()))];
-    let own = held(&mut rows, good());
+    let own = reconciled(&mut rows, good());
     assert!(matches!(rows[0].decision.verdict, Verdict::NotEvaluated(_)));
     assert!(
         matches!(own.decision.verdict, Verdict::NotEvaluated(why) if why.contains("nothing that could be compared"))

@@ -46,7 +46,7 @@ pub enum Status {
     Pass,
     /// Not met, and it counts.
     Fail,
-    /// Nobody looked, or not met and it does not count.
+    /// Not evaluated, or not met and not scored.
     Warn,
     /// Skipped.
     Info,
@@ -94,7 +94,7 @@ pub enum ParseError {
         /// What is wrong, with its place.
         reason: String,
     },
-    /// The JSON is of something else.
+    /// The JSON is not kube-bench's.
     #[error(
         "is JSON, but not kube-bench's, which is an object with Controls, or a section with node_type and tests; it begins with '{begins}'"
     )]
@@ -108,7 +108,7 @@ pub enum ParseError {
     /// The JSON holds no control.
     #[error("kube-bench ran no check")]
     NoControls,
-    /// It does not hold as many checks as it says.
+    /// It contains fewer or more checks than it declares.
     #[error("kube-bench's totals declare {total} checks, but its output contains {found}")]
     Incomplete {
         /// What it says.
@@ -116,7 +116,7 @@ pub enum ParseError {
         /// What it holds.
         found: u64,
     },
-    /// It does not hold as many checks with a status as it says.
+    /// It contains fewer or more checks with a status than it declares.
     #[error(
         "kube-bench's totals declare {total} checks with {word}, but its output contains {found}; import the file as kube-bench wrote it"
     )]
@@ -182,8 +182,9 @@ impl Output {
 }
 
 impl Control {
-    /// Whether a WARN is none of kube-bench's opinions: its audit did not run. A manual test, one without tests, which its configuration
-    /// leaves to a human as well (eks-1.5.0, 2.1.1), and one that is not met and not scored say so in other words or not at all.
+    /// Whether a WARN means that the audit did not run. For a manual control, a control without tests, which
+    /// kube-bench's configuration also leaves to a human (eks-1.5.0, 2.1.1), and an unscored control that is not met,
+    /// the reason has other words or is empty.
     pub(in crate::scan::kube_bench) fn broke(&self) -> bool {
         let reason = self.reason.trim().to_ascii_lowercase();
         let is_manual = self.kind.eq_ignore_ascii_case("manual")

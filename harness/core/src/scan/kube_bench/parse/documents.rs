@@ -42,7 +42,7 @@ struct Totals {
 }
 
 impl Totals {
-    /// Compares them with the controls: whatever is promised and not there is an answer that is lost.
+    /// Compares them with the controls: a declared result that is missing was lost.
     fn verify(&self, controls: &[&Control]) -> Result<(), ParseError> {
         let all = [self.total_pass, self.total_fail, self.total_warn, self.total_info];
         let total = all.iter().fold(0, |sum: u64, count| sum.saturating_add(count.unwrap_or(0)));
@@ -254,7 +254,7 @@ fn json_starts(text: &str) -> impl Iterator<Item = usize> {
     })
 }
 
-/// Puts what a value holds of kube-bench behind what was found before.
+/// Appends what a value contains of kube-bench to what was found before.
 fn collect(value: Value, found: &mut Vec<Answers>, seen: &mut Found) -> Result<(), ParseError> {
     match value {
         Value::Object(mut object) if object.contains_key("Controls") => {
@@ -337,7 +337,8 @@ fn add(runs: &mut Vec<Answers>, document: Answers) {
     }
 }
 
-/// Gives each run the controls that another one has of the same target, without an answer: of what it did not say, nobody knows how it is.
+/// Gives each run the controls that another run of the same target has, without a result: whatever a run did not
+/// report is unknown.
 fn complete(found: &mut [Output]) {
     let all: Vec<(String, Control)> = found
         .iter()
