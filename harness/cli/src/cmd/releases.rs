@@ -54,6 +54,7 @@ pub(super) fn run(global: &Global, args: &Bisect, inputs: Inputs, output: &Outpu
     }
     let whole = Run {
         shard: None,
+        store: None,
         selection: Selection { file: args.on.file.clone(), variants: Vec::new(), checks },
         target: args.on.target.clone(),
         given: args.on.given.clone(),

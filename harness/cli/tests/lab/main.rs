@@ -27,6 +27,7 @@ mod irsa;
 mod joining;
 mod living;
 mod logs;
+mod meeting;
 mod moto;
 mod nights;
 mod openscap;
