@@ -8,6 +8,7 @@ mod format;
 mod history;
 mod impact;
 mod import;
+mod in_cluster;
 mod listing;
 mod merge;
 mod money;
@@ -34,6 +35,7 @@ pub(crate) use self::explain::{Exclusions, Explain};
 pub(crate) use self::history::{History, Junit, Nightly};
 pub(crate) use self::impact::Impact;
 pub(crate) use self::import::Import;
+pub(crate) use self::in_cluster::InCluster;
 pub(crate) use self::listing::{Controls, List, Runs, Schema, SchemaKind, What};
 pub(crate) use self::merge::Merge;
 pub(crate) use self::money::{ByPrices, Money};
@@ -178,7 +180,12 @@ pub(crate) enum Command {
     #[command(mut_arg("run", |arg| arg.help("Run ID [default: the run that created the cluster, or else generated]")))]
     #[command(
         mut_arg("shard", |arg| arg.hide(true)),
-        mut_arg("store", |arg| arg.hide(true))
+        mut_arg("store", |arg| arg.hide(true)),
+        mut_arg("shards", |arg| arg.hide(true)),
+        mut_arg("image", |arg| arg.hide(true)),
+        mut_arg("namespace", |arg| arg.hide(true)),
+        mut_arg("service_account", |arg| arg.hide(true)),
+        mut_arg("env_from", |arg| arg.hide(true))
     )]
     Apply(Run),
     /// Run smoke tests and node checks on what 'apply' created, or on any cluster (--kubeconfig)

@@ -15,7 +15,12 @@ const STORE: &str = "History store, a folder or s3://BUCKET/PREFIX: compare with
 #[derive(Clone, Debug, Args)]
 #[command(
     mut_arg("shard", |arg| arg.hide(true)),
-    mut_arg("store", |arg| arg.help(STORE))
+    mut_arg("store", |arg| arg.help(STORE)),
+    mut_arg("shards", |arg| arg.hide(true)),
+    mut_arg("image", |arg| arg.hide(true)),
+    mut_arg("namespace", |arg| arg.hide(true)),
+    mut_arg("service_account", |arg| arg.hide(true)),
+    mut_arg("env_from", |arg| arg.hide(true))
 )]
 pub(crate) struct Nightly {
     #[command(flatten)]

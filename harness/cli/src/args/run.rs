@@ -8,6 +8,7 @@ use amiproof_model::shard::Shard;
 use camino::Utf8PathBuf;
 use clap::{Args, ValueEnum};
 
+use super::in_cluster::InCluster;
 use super::money::{ByPrices, Money};
 use super::target::{Given, Target};
 
@@ -46,9 +47,12 @@ pub(crate) struct Run {
     #[arg(long, value_name = "I/N")]
     pub(crate) shard: Option<Shard>,
     /// Keep the ledger, the results and the report of the shard in this store, a folder or s3://BUCKET/PREFIX: the same command continues it on
-    /// another machine, and `amiproof merge --store` merges the run. Needs --shard and --run
+    /// another machine, and `amiproof merge --store` merges the run. Needs --shard and --run, or
+    /// --in-cluster
     #[arg(long, value_name = "DIR|S3")]
     pub(crate) store: Option<Location>,
+    #[command(flatten)]
+    pub(crate) in_cluster: InCluster,
     /// Limit the command to one part of the run
     #[arg(long, value_enum, value_name = "PART")]
     pub(crate) only: Option<Part>,

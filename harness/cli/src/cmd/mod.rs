@@ -20,6 +20,7 @@ mod history;
 mod iam_policy;
 mod impact;
 mod import;
+mod in_cluster;
 mod in_store;
 mod init;
 mod lab;

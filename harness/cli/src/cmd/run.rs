@@ -15,6 +15,7 @@ use amiproof_suites::{controls, settings};
 
 use super::begin::{Folder, Place, Setup, begin};
 use super::divided::{check_shard, divide};
+use super::in_cluster;
 use super::in_store::{self, ShardOptions, Start};
 use super::measured::measured;
 use super::proved::proved;
@@ -51,6 +52,9 @@ pub(super) enum Ending<'a> {
 
 /// A complete run.
 pub(crate) fn fresh(global: &Global, args: &Run, goal: Goal, output: &Output) -> Result<ExitCode, Failure> {
+    if let Some(shards) = args.in_cluster.shards.filter(|_| goal == Goal::All) {
+        return in_cluster::run(global, args, shards, output);
+    }
     let inputs = files::read(&args.selection.file, output)?;
     complete(global, args, inputs, goal, Ending::Report, output).map(|(exit, _)| exit)
 }
@@ -64,6 +68,12 @@ pub(super) fn complete(
     ending: Ending<'_>,
     output: &Output,
 ) -> Result<(ExitCode, Option<RunDir>), Failure> {
+    if args.in_cluster.shards.is_some() {
+        return Err(Failure::usage(
+            "--in-cluster divides what is tested, and 'apply' and 'nightly' have one state for all variants",
+            "use 'amiproof run --in-cluster'",
+        ));
+    }
     if args.given.kubeconfig.is_some() && goal != Goal::All {
         return Err(Failure::usage(
             "a cluster given by kubeconfig is used as is: only checks create objects in it, and delete them afterwards",

@@ -64,6 +64,7 @@ fn kubernetes_accepts_the_cron_job_and_the_files_for_shards() {
     for file in [
         "examples/ci/kubernetes/cronjob.yaml",
         "deploy/shards/namespace.yaml",
+        "deploy/shards/existing-nodes.yaml",
         "deploy/shards/job.yaml",
         "deploy/shards/merge.yaml",
     ] {

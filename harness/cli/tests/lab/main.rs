@@ -22,6 +22,7 @@ mod findings;
 mod given;
 mod hosts;
 mod import;
+mod in_cluster;
 mod installed;
 mod irsa;
 mod joining;
