@@ -16,7 +16,7 @@ use self::page::{Block, Page, Run, Step, pages};
 use crate::process::{LabProcess, amiproof, finish, matrix, root};
 
 /// How many commands of all pages no test can execute. Whoever adds one changes this number, and so thinks about it.
-const NOT_RUN: usize = 22;
+const NOT_RUN: usize = 29;
 
 /// How many are executed at least.
 const RUN: usize = 90;
