@@ -91,12 +91,12 @@ image: ## Build the container image of what `make dist` built last (IMAGE=name:t
 # ---- Development --------------------------------------------------------------------------------------------------------------
 
 PYTHON_STAMP := $(VENV)/.ready
-$(PYTHON_STAMP): fixtures/tests/requirements.txt
+$(PYTHON_STAMP): fixtures/lab/tests/requirements.txt
 	@if ! python3 -c 'import ensurepip, venv' 2>/dev/null; then \
 	  echo "installing python3-venv"; \
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq python3 python3-venv; fi
 	python3 -m venv $(VENV)
-	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r fixtures/tests/requirements.txt
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r fixtures/lab/tests/requirements.txt
 	touch $@
 
 # OpenSCAP with Debian's content, which judges this machine in a test; without apt the test says that it was skipped.
@@ -119,7 +119,7 @@ chromium: $(AXE) ## Install Chromium from Debian packages (if apt is available),
 
 $(AXE):
 	@mkdir -p $(@D)
-	python3 fixtures/tests/unpack.py https://registry.npmjs.org/axe-core/-/axe-core-$(AXE_VERSION).tgz $(AXE_SHA256) package/axe.min.js $@
+	python3 fixtures/lab/tests/unpack.py https://registry.npmjs.org/axe-core/-/axe-core-$(AXE_VERSION).tgz $(AXE_SHA256) package/axe.min.js $@
 
 # Real shells and tools, which the lab's own shell is compared with; without apt the tests say how much was not compared.
 SHELL_TOOLS := busybox curl dnsmasq mandoc nc.traditional openssl psql redis-server redis-cli unshare

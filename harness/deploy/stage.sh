@@ -17,7 +17,7 @@ install -m 644 "$source"/{README.md,CHANGELOG.md,LICENSE} "$folder"
 "$generator" completions fish >"$folder/completions/amiproof.fish"
 "$generator" man "$folder/man"
 
-cp -R "$source"/harness/examples/{ci,packer} "$folder/examples"
+cp -R "$source"/harness/{examples/{ci,packer},deploy/shards} "$folder/examples"
 cp "$source/fixtures/matrices/demo-waivers.yaml" "$folder/examples"
 # Its first line is for editors in a checkout, and names a file that is only there.
 sed '1{/yaml-language-server/d}' "$source/fixtures/matrices/demo.yaml" >"$folder/examples/demo.yaml"

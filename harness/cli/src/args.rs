@@ -8,12 +8,14 @@ mod format;
 mod history;
 mod impact;
 mod import;
+mod in_cluster;
 mod listing;
 mod merge;
 mod money;
 mod on_nodes;
 mod release;
 mod run;
+mod shard;
 mod target;
 mod waiver;
 mod workload;
@@ -33,6 +35,7 @@ pub(crate) use self::explain::{Exclusions, Explain};
 pub(crate) use self::history::{History, Junit, Nightly};
 pub(crate) use self::impact::Impact;
 pub(crate) use self::import::Import;
+pub(crate) use self::in_cluster::InCluster;
 pub(crate) use self::listing::{Controls, List, Runs, Schema, SchemaKind, What};
 pub(crate) use self::merge::Merge;
 pub(crate) use self::money::{ByPrices, Money};
@@ -66,6 +69,10 @@ impl Cli {
     /// clap's, with what is wrong and the usage; also for `--help` and `--version`.
     pub(crate) fn read(arguments: impl IntoIterator<Item = String>) -> Result<Self, clap::Error> {
         let arguments: Vec<String> = arguments.into_iter().collect();
+        let index = std::env::var("JOB_COMPLETION_INDEX").ok();
+        // What is recorded of the run is the number of the shard, wherever it is continued.
+        let arguments = shard::of_job(arguments, index.as_deref())
+            .map_err(|why| Self::command().error(clap::error::ErrorKind::ValueValidation, why))?;
         let all = std::iter::once("amiproof").chain(arguments.iter().map(String::as_str));
         let matches = Self::command().color(color_of_messages(&arguments)).try_get_matches_from(all)?;
         let mut cli = Self::from_arg_matches(&matches)?;
@@ -171,7 +178,15 @@ pub(crate) enum Command {
     Build(Build),
     /// Create the cluster and one node group per variant, run the smoke tests, and keep everything
     #[command(mut_arg("run", |arg| arg.help("Run ID [default: the run that created the cluster, or else generated]")))]
-    #[command(mut_arg("shard", |arg| arg.hide(true)))]
+    #[command(
+        mut_arg("shard", |arg| arg.hide(true)),
+        mut_arg("store", |arg| arg.hide(true)),
+        mut_arg("shards", |arg| arg.hide(true)),
+        mut_arg("image", |arg| arg.hide(true)),
+        mut_arg("namespace", |arg| arg.hide(true)),
+        mut_arg("service_account", |arg| arg.hide(true)),
+        mut_arg("env_from", |arg| arg.hide(true))
+    )]
     Apply(Run),
     /// Run smoke tests and node checks on what 'apply' created, or on any cluster (--kubeconfig)
     Test(Test),
@@ -193,7 +208,13 @@ pub(crate) enum Command {
     Impact(Box<Impact>),
     /// List the controls to leave out of a hardened image so that all checks pass, in the format of its build tool (offline)
     Exclusions(Exclusions),
-    /// Merge the reports of the shards of a run into one (offline)
+    /// Merge the reports of the shards of a run into one (offline, but for a store in S3)
+    #[command(
+        mut_arg("lab", |arg| arg.hide(true)),
+        mut_arg("seed", |arg| arg.hide(true)),
+        mut_arg("scenario", |arg| arg.hide(true)),
+        mut_arg("host_profiles", |arg| arg.hide(true))
+    )]
     Merge(Merge),
     /// Import the results of another tool into a run
     ///
@@ -257,6 +278,7 @@ impl Command {
             Self::Apply(run) | Self::Run(run) => Some(&mut run.target),
             Self::Nightly(nightly) => Some(&mut nightly.run.target),
             Self::History(history) => Some(&mut history.target),
+            Self::Merge(merge) => Some(&mut merge.target),
             Self::Test(test) => Some(&mut test.more.target),
             Self::Scan(scan) => Some(&mut scan.target),
             Self::Bisect(bisect) => Some(&mut bisect.on.target),

@@ -1,11 +1,13 @@
 //! Reads the matrix with every file that it names, and reports all problems at once.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::io::Read;
 
 use amiproof_core::check::Check;
 use amiproof_core::cluster::pull_secret::PullSecret;
 use amiproof_core::run::Experiment;
-use amiproof_model::matrix::{HistorySpec, Matrix, ReadFile, WorkloadSource, resolve};
+use amiproof_model::matrix::{AmiSource, HistorySpec, Matrix, ReadFile, WorkloadSource, resolve};
 use amiproof_model::name::VariantName;
 use amiproof_model::problem::Problem;
 use amiproof_model::waiver::Waiver;
@@ -113,6 +115,30 @@ fn read_with(file: &Utf8Path, offline: bool) -> Result<Inputs, Vec<Problem>> {
     workloads.extend(resolved.own_workloads);
     let (matrix, waivers, history, warnings) = (resolved.matrix, resolved.waivers, resolved.history, resolved.warnings);
     Ok(Inputs { matrix, waivers, workloads, history, only_workloads: false, experiment: None, warnings })
+}
+
+/// The bytes of a matrix file and of every file that it names, by their paths in its folder: what another machine needs to run it.
+///
+/// # Errors
+/// When a file cannot be read, or a workload is a chart, which only a machine with helm can render.
+pub(crate) fn beside(file: &Utf8Path) -> Result<BTreeMap<Utf8PathBuf, Vec<u8>>, Failure> {
+    let unread =
+        |path: &Utf8Path, why: String| Failure::usage(format!("{path} cannot be read: {why}"), "nothing was created");
+    let bytes = read_limited(file).map_err(|why| unread(file, why))?;
+    let root = file.parent().map(Utf8Path::to_owned).unwrap_or_default();
+    let recording = Recording { disk: Disk::at(&root), read: RefCell::default() };
+    let resolved = resolve(file.as_str(), &bytes, &recording, amiproof_suites::SUITES).map_err(|problems| {
+        let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        Failure::usage(lines.join("\n"), "nothing was created")
+    })?;
+    let mut read = recording.read.into_inner();
+    for made in resolved.matrix.variants.iter().filter_map(|variant| variant.made()) {
+        if let AmiSource::PackerManifest { path, .. } = &made.ami {
+            read.insert(path.clone(), read_limited(&root.join(path)).map_err(|why| unread(path, why))?);
+        }
+    }
+    read.insert(Utf8PathBuf::from(file.file_name().unwrap_or_default()), bytes);
+    Ok(read)
 }
 
 /// The AWS region of the matrix.
@@ -280,6 +306,28 @@ pub(crate) fn pull_secret(path: &Utf8Path, images: &[String]) -> Result<(PullSec
     let bytes = read_limited(path).map_err(failure)?;
     let text = std::str::from_utf8(&bytes).map_err(|_| failure("not text in UTF-8".to_owned()))?;
     PullSecret::parse(text, images).map_err(|error| failure(error.to_string()))
+}
+
+/// The files next to a matrix, and which of them were read.
+struct Recording {
+    disk: Disk,
+    read: RefCell<BTreeMap<Utf8PathBuf, Vec<u8>>>,
+}
+
+impl ReadFile for Recording {
+    fn read(&self, path: &Utf8Path) -> Result<Vec<u8>, String> {
+        let bytes = self.disk.read(path)?;
+        self.read.borrow_mut().insert(path.to_owned(), bytes.clone());
+        Ok(bytes)
+    }
+
+    fn workload_files(&self, folder: &Utf8Path) -> Result<Vec<Utf8PathBuf>, String> {
+        self.disk.workload_files(folder)
+    }
+
+    fn chart(&self, _chart: &Chart) -> Result<Vec<u8>, String> {
+        Err("the image of amiproof has no helm: put what `helm template` prints into the workload file".to_owned())
+    }
 }
 
 /// The bytes of a file, at most [`MAX_BYTES`] and one more, so that the reader can say that it is too large.

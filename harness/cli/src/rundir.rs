@@ -68,6 +68,16 @@ impl RunDir {
         Self::new(dir, Some(&format!("{name}-s{shard}")))
     }
 
+    /// The run of a shard, new or not: whether it has begun is known where it is kept. Its folder is not created yet.
+    pub(crate) fn of_shard_kept_elsewhere(dir: &Utf8Path, name: &RunId, shard: u32) -> Result<Self, Failure> {
+        let id: RunId = format!("{name}-s{shard}").parse().map_err(|error: amiproof_model::name::NameError| {
+            Failure::usage(error.to_string(), "give a shorter name with --run")
+        })?;
+        let run = Self { path: dir.join("runs").join(id.as_str()), id };
+        refuse_links(&run.path)?;
+        Ok(run)
+    }
+
     /// The run of a lab inside this process: it is named after what goes into it, so that the same run has the same name, and is the same
     /// folder again. Its folder is not made yet.
     pub(crate) fn of_lab(dir: &Utf8Path, input: &str) -> Result<Self, Failure> {

@@ -137,7 +137,8 @@ pub(crate) async fn groups(given: &Given, output: &Output) -> Result<Vec<Group>,
     groups::of_cluster(&access).await.map_err(|error| Failure::error(chain(&error), ""))
 }
 
-async fn access(given: &Given, output: &Output) -> Result<Access, Failure> {
+/// The cluster of a kubeconfig, which has answered a first request.
+pub(crate) async fn access(given: &Given, output: &Output) -> Result<Access, Failure> {
     let Some(path) = &given.kubeconfig else {
         return Err(Failure::usage("no cluster is given", "name its kubeconfig with --kubeconfig"));
     };

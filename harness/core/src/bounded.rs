@@ -66,6 +66,21 @@ pub fn bytes(path: &Utf8Path, most: u64) -> io::Result<Vec<u8>> {
     if bytes.len() as u64 > most { Err(too_large(most)) } else { Ok(bytes) }
 }
 
+/// The bytes of a file of limited size from a position on; none if it is shorter.
+///
+/// # Errors
+/// As [`bytes()`].
+pub fn bytes_from(path: &Utf8Path, from: u64, most: u64) -> io::Result<Vec<u8>> {
+    let mut file = open(path, most)?;
+    if from >= file.file.metadata()?.len() {
+        return Ok(Vec::new());
+    }
+    file.seek(SeekFrom::Start(from))?;
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
 /// The text of a file of limited size.
 ///
 /// # Errors
@@ -115,6 +130,7 @@ mod tests {
     fn what_fits_is_read_whole() {
         let (_folder, path) = sparse(3);
         assert_eq!(text(&path, 3).unwrap(), "\0\0\0");
+        assert_eq!([0, 2, 3, 9].map(|from| bytes_from(&path, from, 3).unwrap().len()), [3, 1, 0, 0]);
         assert_eq!(text(&path, 2).unwrap_err().kind(), ErrorKind::FileTooLarge);
         assert_eq!(open(&path, 2).unwrap_err().kind(), ErrorKind::FileTooLarge);
         let mut file = open(&path, 3).unwrap();

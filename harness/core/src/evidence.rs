@@ -1,6 +1,7 @@
 //! Captured proof, cut to the limits of a report.
 
 use amiproof_model::verdict::Evidence;
+use camino::{Utf8Component, Utf8Path};
 
 /// Maximum size of evidence inside a report, bytes (see [`Evidence::text`]).
 const LONGEST: usize = 16 * 1024;
@@ -21,9 +22,22 @@ pub fn cut(text: &str) -> String {
     format!("{}\n… {} bytes cut …\n{}", &text[..head], tail - head, &text[tail..])
 }
 
+/// Whether the name of a file leads below the evidence in the folder of a run: a report may come from anywhere.
+pub fn is_in_folder(file: &Utf8Path) -> bool {
+    file.starts_with("evidence") && file.components().all(|part| matches!(part, Utf8Component::Normal(_)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_files_below_the_evidence_are_in_its_folder() {
+        assert!(is_in_folder(Utf8Path::new("evidence/l1/kube-bench.json")));
+        for wrong in ["evidence/../../secret", "/etc/passwd", "report.json", "evidence/l1/../../x", "../evidence/a"] {
+            assert!(!is_in_folder(Utf8Path::new(wrong)), "{wrong}");
+        }
+    }
 
     #[test]
     fn a_long_text_keeps_its_beginning_and_its_end() {

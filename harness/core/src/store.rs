@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `runs/MATRIX/NIGHT/report.json.gz` | the report, compressed |
 //! | `index/MATRIX/NIGHT.json` | what queries over many nightly runs need: [`Night`] |
+//! | `shards/RUN/I-of-N/..` | what the shards of a run know: [`shards`] |
 //!
 //! `NIGHT` is a [`Key`], so that a list by name is a list by time. The store is append-only: each object is written once, under an unused
 //! name, so that writers need no lock and none of them overwrites what another one wrote. The entry follows the report; a report without
@@ -13,9 +14,11 @@ mod error;
 mod folder;
 mod objects;
 mod s3;
+pub mod shards;
 mod written;
 
 use std::io::{Read as _, Write as _};
+use std::sync::Arc;
 use std::time::Duration;
 
 use amiproof_model::history::{Keep, Key, Location, Night, night};
@@ -43,7 +46,7 @@ const SOON: Duration = Duration::from_secs(20);
 /// A history.
 #[derive(Debug)]
 pub struct Store {
-    objects: Objects,
+    objects: Arc<Objects>,
     location: Location,
 }
 
@@ -91,7 +94,7 @@ impl Store {
                 Objects::S3(Box::new(Bucket::open(clients, bucket, prefix).await?))
             }
         };
-        Ok(Self { objects, location: location.clone() })
+        Ok(Self { objects: Arc::new(objects), location: location.clone() })
     }
 
     /// Asks whether it answers, so that nobody waits for minutes of retries of a place that does not exist.
@@ -295,19 +298,29 @@ fn report_of(matrix: &str, key: &Key) -> String {
 }
 
 fn packed(text: &str) -> std::io::Result<Vec<u8>> {
+    compressed(text.as_bytes())
+}
+
+fn compressed(bytes: &[u8]) -> std::io::Result<Vec<u8>> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
-    encoder.write_all(text.as_bytes())?;
+    encoder.write_all(bytes)?;
     encoder.finish()
 }
 
 /// The text of a compressed report, as long as a report may be.
 fn unpacked(bytes: &[u8]) -> Result<String, String> {
-    let mut text = String::new();
-    let read = GzDecoder::new(bytes).take(bounded::REPORT + 1).read_to_string(&mut text);
+    let text = decompressed(bytes).map_err(|why| why.replace("a compressed file", "a compressed report"))?;
+    String::from_utf8(text).map_err(|error| format!("it is not a compressed report: {error}"))
+}
+
+/// The content of a compressed file, as long as a report may be.
+fn decompressed(bytes: &[u8]) -> Result<Vec<u8>, String> {
+    let mut content = Vec::new();
+    let read = GzDecoder::new(bytes).take(bounded::REPORT + 1).read_to_end(&mut content);
     match read {
         Ok(length) if length as u64 > bounded::REPORT => Err("it is larger than the limit for reports".to_owned()),
-        Ok(_) => Ok(text),
-        Err(error) => Err(format!("it is not a compressed report: {error}")),
+        Ok(_) => Ok(content),
+        Err(error) => Err(format!("it is not a compressed file: {error}")),
     }
 }
 

@@ -19,13 +19,6 @@ pub(crate) struct Cycle {
     imports: Imports,
 }
 
-impl Cycle {
-    /// Its files, by their paths in the package's sources.
-    pub(crate) fn files(&self) -> impl Iterator<Item = &str> {
-        self.imports.keys().map(String::as_str)
-    }
-}
-
 impl fmt::Display for Cycle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} files in a cycle:", self.imports.len())?;

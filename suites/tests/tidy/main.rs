@@ -34,8 +34,16 @@ struct Source {
 /// Every source file of a package's `src`, or of all packages' for an empty folder.
 fn sources(folder: &str) -> Vec<Source> {
     let mut found = Vec::new();
-    let packages =
-        ["harness/model", "harness/time", "harness/core", "harness/cli", "suites", "workloads", "fixtures", "reports"];
+    let packages = [
+        "harness/model",
+        "harness/time",
+        "harness/core",
+        "harness/cli",
+        "suites",
+        "workloads",
+        "fixtures/lab",
+        "reports",
+    ];
     for package in packages.iter().filter(|package| package.starts_with(folder)) {
         collect(&root().join(package).join("src"), &mut found);
     }
@@ -230,7 +238,6 @@ fn the_documentation_names_every_action_that_the_code_asks_aws_for() {
     assert_eq!(named, table, "the table of actions in harness/docs/iam.md is not harness/core/src/iam/table.rs");
 }
 
-/// The lab is not among them.
 /// Where the system's own clock is meant, though time may be simulated.
 const BY_THE_SYSTEM: [(&str, &str); 5] = [
     ("harness/time/src/", "here is the one door"),
@@ -254,7 +261,7 @@ fn time_and_chance_come_through_one_door() {
 }
 
 /// What runs in a simulation: there the order of everything follows from the seed.
-const SIMULATED: [&str; 3] = ["harness/core", "suites", "fixtures"];
+const SIMULATED: [&str; 3] = ["harness/core", "suites", "fixtures/lab"];
 
 #[test]
 fn nothing_in_a_simulation_goes_by_the_order_of_a_hash_or_by_a_coin() {
@@ -279,7 +286,7 @@ fn nothing_in_a_simulation_goes_by_the_order_of_a_hash_or_by_a_coin() {
 
 #[test]
 fn no_files_import_each_other_in_a_cycle() {
-    let packages = ["harness/model", "harness/core", "harness/cli", "suites", "workloads", "reports"];
+    let packages = ["harness/model", "harness/core", "harness/cli", "suites", "workloads", "reports", "fixtures/lab"];
     let mut found = String::new();
     for package in packages {
         for cycle in cycles::cycles(&root().join(package).join("src")) {
@@ -288,24 +295,6 @@ fn no_files_import_each_other_in_a_cycle() {
     }
     let help = "move what several of them need to a file of its own, below them";
     assert!(found.is_empty(), "{help}:\n{found}");
-}
-
-/// The cycles that the lab still has, each by one of its files and the number of them: the account and the services whose state it
-/// holds, the controllers and the store, a node and its pods, and a grammar that is one by nature.
-const KNOTS_OF_THE_LAB: [(&str, usize); 4] =
-    [("aws/world.rs", 80), ("kube/controllers.rs", 30), ("node/mod.rs", 5), ("node/shell/parse.rs", 2)];
-
-#[test]
-fn the_cycles_of_the_lab_are_known_and_do_not_grow() {
-    let mut found = String::new();
-    for cycle in cycles::cycles(&root().join("fixtures/src")) {
-        let files: Vec<&str> = cycle.files().collect();
-        let known = KNOTS_OF_THE_LAB.iter().find(|(file, _)| files.contains(file));
-        if known.is_none_or(|(_, most)| files.len() > *most) {
-            found.push_str(&format!("\n{cycle}\n"));
-        }
-    }
-    assert!(found.is_empty(), "move what several of them need to a file of its own, below them:\n{found}");
 }
 
 #[test]

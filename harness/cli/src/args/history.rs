@@ -7,15 +7,24 @@ use clap::{Args, ValueEnum};
 use super::run::{OutputForm, Run};
 use super::target::Target;
 
+/// The help of the store of 'nightly', which has all of a run's options.
+const STORE: &str = "History store, a folder or s3://BUCKET/PREFIX: compare with its last good nightly run, and add this run to it [default: \
+                     `history.store` of the matrix]";
+
 /// Options of 'nightly'.
 #[derive(Clone, Debug, Args)]
-#[command(mut_arg("shard", |arg| arg.hide(true)))]
+#[command(
+    mut_arg("shard", |arg| arg.hide(true)),
+    mut_arg("store", |arg| arg.help(STORE)),
+    mut_arg("shards", |arg| arg.hide(true)),
+    mut_arg("image", |arg| arg.hide(true)),
+    mut_arg("namespace", |arg| arg.hide(true)),
+    mut_arg("service_account", |arg| arg.hide(true)),
+    mut_arg("env_from", |arg| arg.hide(true))
+)]
 pub(crate) struct Nightly {
     #[command(flatten)]
     pub(crate) run: Run,
-    /// History store, a folder or s3://BUCKET/PREFIX: compare with its last good nightly run, and add this run to it [default: `history.store` of the matrix]
-    #[arg(long, value_name = "DIR|S3")]
-    pub(crate) store: Option<Location>,
     /// Afterwards delete all but the newest N nightly runs (400), or those older than a number of days (400d) [default: `history.keep` of the matrix]
     #[arg(long, value_name = "N|DAYS")]
     pub(crate) keep: Option<Keep>,

@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use amiproof_model::history::Location;
 use amiproof_model::name::NameError;
 use amiproof_model::shard::Shard;
 use camino::Utf8PathBuf;
 use clap::{Args, ValueEnum};
 
+use super::in_cluster::InCluster;
 use super::money::{ByPrices, Money};
 use super::target::{Given, Target};
 
@@ -40,9 +42,17 @@ pub(crate) struct Run {
     /// Run ID [default: generated]
     #[arg(long, value_name = "ID")]
     pub(crate) run: Option<String>,
-    /// Test only shard I of N of the variants; `amiproof merge` combines the reports. Needs an existing cluster
+    /// Test only shard I of N of the variants; `amiproof merge` combines the reports. In a pod of an Indexed Job, job/N is the shard of its
+    /// index. Needs an existing cluster
     #[arg(long, value_name = "I/N")]
     pub(crate) shard: Option<Shard>,
+    /// Keep the ledger, the results and the report of the shard in this store, a folder or s3://BUCKET/PREFIX: the same command continues it on
+    /// another machine, and `amiproof merge --store` merges the run. Needs --shard and --run, or
+    /// --in-cluster
+    #[arg(long, value_name = "DIR|S3")]
+    pub(crate) store: Option<Location>,
+    #[command(flatten)]
+    pub(crate) in_cluster: InCluster,
     /// Limit the command to one part of the run
     #[arg(long, value_enum, value_name = "PART")]
     pub(crate) only: Option<Part>,
@@ -87,7 +97,8 @@ pub(crate) struct Resumed {
     pub(crate) options: RunOptions,
     #[command(flatten)]
     pub(crate) prices: ByPrices,
-    /// Test only shard I of N of the variants; `amiproof merge` combines the reports. Needs existing nodes
+    /// Test only shard I of N of the variants; `amiproof merge` combines the reports. In a pod of an Indexed Job, job/N is the shard of its
+    /// index. Needs existing nodes
     #[arg(long, value_name = "I/N")]
     pub(crate) shard: Option<Shard>,
     /// Run ID [default: the run that created the cluster of the matrix, or else the latest]

@@ -54,7 +54,7 @@ fn texts_name_only_commands_that_exist() {
     let command = Cli::command();
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let mut files = vec![root.join("README.md"), root.join("harness/ARCHITECTURE.md")];
-    for folder in ["harness", "suites", "workloads", "fixtures/src", "reports"] {
+    for folder in ["harness", "suites", "workloads", "fixtures/lab/src", "reports"] {
         sources(&root.join(folder), &mut files);
     }
     assert!(files.len() > 300, "{}", files.len());

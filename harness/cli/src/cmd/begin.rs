@@ -65,7 +65,7 @@ impl Place<'_> {
     }
 
     /// What the ledger records about it.
-    fn by_kubeconfig(self) -> Result<Option<ByKubeconfig>, Failure> {
+    pub(super) fn by_kubeconfig(self) -> Result<Option<ByKubeconfig>, Failure> {
         let Some(path) = &self.given.kubeconfig else { return Ok(None) };
         let absolute = path.canonicalize_utf8().map_err(|error| {
             Failure::usage(format!("cannot read the kubeconfig {path}: {error}"), "nothing was created")
@@ -192,7 +192,7 @@ fn ledger(
 }
 
 /// When `sweep` may delete what a run that starts now creates.
-fn expires(options: &RunOptions) -> Result<Timestamp, Failure> {
+pub(super) fn expires(options: &RunOptions) -> Result<Timestamp, Failure> {
     amiproof_time::now()
         .checked_add(options.expires)
         .map_err(|error| Failure::usage(format!("--expires: {error}"), "give a shorter time"))

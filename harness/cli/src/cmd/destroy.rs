@@ -129,7 +129,13 @@ async fn preview(global: &Global, args: &Destroy, ledger: &Ledger, output: &Outp
     Ok(targets)
 }
 
-async fn teardown(global: &Global, args: &Destroy, ledger: &Ledger, output: &Output) -> Result<Cleanup, Failure> {
+/// Deletes what the ledger records.
+pub(super) async fn teardown(
+    global: &Global,
+    args: &Destroy,
+    ledger: &Ledger,
+    output: &Output,
+) -> Result<Cleanup, Failure> {
     let shown = *output;
     let signals = Signals::listen(move |_| shown.alert("interrupted: what is left stays in the ledger"))
         .map_err(|error| Failure::error(format!("cannot install the signal handlers: {error}"), ""))?;

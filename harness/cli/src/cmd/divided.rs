@@ -1,13 +1,16 @@
 //! `--shard`: the part of a run that one shard does.
 
 use amiproof_core::check::Scope;
+use amiproof_model::matrix::Matrix;
 use amiproof_model::report::{ShardColumn, Shards};
 use amiproof_model::shard::{Shard, Work, partition};
 use sha2::{Digest as _, Sha256};
 
 use super::request::Request;
+use crate::args::Run;
 use crate::files;
 use crate::output::Failure;
+use crate::session::Goal;
 
 /// Narrows a request to one shard. Returns the sentence to end with if the shard has nothing to do.
 ///
@@ -48,6 +51,23 @@ pub(super) fn divide(request: &mut Request, shard: Shard) -> Result<Option<Strin
     request.shards =
         Some(Shards { count: shard.count, inputs, checks, columns, shard: Some(shard.index), parts, unsettled });
     Ok(None)
+}
+
+/// Checks that the shards of a run do not disturb each other: the first to end would delete what the others still use.
+pub(super) fn check_shard(args: &Run, goal: Goal, matrix: &Matrix) -> Result<(), Failure> {
+    if goal != Goal::All {
+        return Err(Failure::usage(
+            "--shard divides what is tested, and 'apply' and 'nightly' have one state for all variants",
+            "use 'amiproof run --shard', or 'test' or 'scan' with --kubeconfig; add the merged report to a history with 'history --add'",
+        ));
+    }
+    if matrix.cluster.create && args.given.kubeconfig.is_none() && !args.target.lab {
+        return Err(Failure::usage(
+            format!("every shard would create cluster {}, and the first to end would delete it", matrix.cluster.name),
+            "create the cluster beforehand, and leave cluster.create out of the matrix",
+        ));
+    }
+    Ok(())
 }
 
 /// A digest of what all shards have in common.

@@ -1,13 +1,15 @@
 //! `amiproof merge`: one report from those of the shards of a run.
 
+use amiproof_core::evidence;
 use amiproof_model::exit::ExitCode;
 use amiproof_model::report::{Report, ShardPart, Shards};
 use amiproof_model::shard::{self, Mismatch};
 use amiproof_suites::{controls, settings};
-use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
+use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
+use super::from_store;
 use super::published::{Printed, publish};
 use crate::args::{Global, Merge};
 use crate::output::{Failure, Output, count};
@@ -21,8 +23,12 @@ struct Source {
 
 /// Reads the reports, merges them, writes every format into a folder of its own.
 pub(crate) fn run(global: &Global, args: &Merge, output: &Output) -> Result<ExitCode, Failure> {
-    let read = |which: &String| read(global, which);
-    let mut sources = args.runs.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+    let fetched = match &args.store {
+        Some(location) => Some(from_store::fetch(args, location, output)?),
+        None => None,
+    };
+    let runs = fetched.as_ref().map_or(&args.runs, |fetched| &fetched.folders);
+    let mut sources = runs.iter().map(|which| read(global, which)).collect::<Result<Vec<_>, _>>()?;
     // So that of two states of one shard the evidence of the later one is kept, as its results are.
     sources.sort_by_key(|source| latest(&source.report));
     let reports: Vec<Report> = sources.iter().map(|source| source.report.clone()).collect();
@@ -40,7 +46,18 @@ pub(crate) fn run(global: &Global, args: &Merge, output: &Output) -> Result<Exit
     let printed = Printed { form: args.output, no_fail: args.no_fail };
     let exit = publish(&report, &folder, None, None, &printed, output)?;
     folder.set_latest(&global.dir)?;
-    Ok(exit)
+    let Some(location) = args.store.as_ref().filter(|_| args.add) else { return Ok(exit) };
+    if report.run.shards.as_ref().is_some_and(|shards| !shards.missing().is_empty()) {
+        output.note(format_args!("not added to the history in {location}: shards are missing"));
+        return Ok(exit);
+    }
+    Ok(match from_store::add(args, location, &folder, output) {
+        Ok(()) => exit,
+        Err(failure) => {
+            output.error(&failure);
+            if exit == ExitCode::LeftBehind { exit } else { ExitCode::Error }
+        }
+    })
 }
 
 fn read(global: &Global, which: &str) -> Result<Source, Failure> {
@@ -128,7 +145,7 @@ fn keep_evidence(source: &Source, folder: &RunDir, output: &Output) -> Result<()
     let files =
         source.report.results.iter().flat_map(|result| &result.evidence).filter_map(|piece| piece.file.as_deref());
     let mut lost = 0;
-    for file in files.map(Utf8Path::new).filter(|file| is_evidence(file)) {
+    for file in files.map(Utf8Path::new).filter(|file| evidence::is_in_folder(file)) {
         let (there, here) = (from.join(file), folder.path().join(file));
         // A link would lead out of the folder of the run, which may be an artifact of another machine.
         if !there.symlink_metadata().is_ok_and(|found| found.is_file()) {
@@ -143,22 +160,4 @@ fn keep_evidence(source: &Source, folder: &RunDir, output: &Output) -> Result<()
         output.note(format_args!("warning: {files} of evidence of run {} missing from {from}", source.report.run.id));
     }
     Ok(())
-}
-
-/// Whether a path leads to a file below the evidence of a run: a report may come from anywhere.
-fn is_evidence(file: &Utf8Path) -> bool {
-    file.starts_with("evidence") && file.components().all(|part| matches!(part, Utf8Component::Normal(_)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_files_below_the_evidence_are_copied() {
-        assert!(is_evidence(Utf8Path::new("evidence/l1/kube-bench.json")));
-        for wrong in ["evidence/../../secret", "/etc/passwd", "report.json", "evidence/l1/../../x", "../evidence/a"] {
-            assert!(!is_evidence(Utf8Path::new(wrong)), "{wrong}");
-        }
-    }
 }

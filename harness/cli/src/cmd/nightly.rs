@@ -23,7 +23,7 @@ use crate::session::Goal;
 /// A run, and its place among the nights. A store that cannot be read or written does not stop the run, and does not hide its verdict.
 pub(crate) fn run(global: &Global, args: &Nightly, output: &Output) -> Result<ExitCode, Failure> {
     let inputs = files::read(&args.run.selection.file, output)?;
-    let Some(place) = Place::of(args.store.as_ref(), args.keep, &args.run.selection.file, inputs.history.as_ref())
+    let Some(place) = Place::of(args.run.store.as_ref(), args.keep, &args.run.selection.file, inputs.history.as_ref())
     else {
         if args.keep.is_some() {
             return Err(Failure::usage(

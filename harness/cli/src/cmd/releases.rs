@@ -4,7 +4,7 @@ use amiproof_model::exit::ExitCode;
 use amiproof_model::matrix::{AmiSource, ReleasesError};
 
 use super::run::{self, Ending};
-use crate::args::{Bisect, Global, Run, Selection};
+use crate::args::{Bisect, Global, InCluster, Run, Selection};
 use crate::files::{self, Inputs};
 use crate::output::{Failure, Output};
 use crate::session::Goal;
@@ -55,6 +55,8 @@ pub(super) fn run(global: &Global, args: &Bisect, inputs: Inputs, output: &Outpu
     }
     let whole = Run {
         shard: None,
+        store: None,
+        in_cluster: InCluster::default(),
         selection: Selection { file: args.on.file.clone(), variants: Vec::new(), checks },
         target: args.on.target.clone(),
         given: args.on.given.clone(),

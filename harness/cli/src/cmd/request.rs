@@ -11,6 +11,7 @@ use amiproof_model::report::{Report, Shards};
 use camino::Utf8PathBuf;
 use sha2::{Digest as _, Sha256};
 
+use super::in_store::InStore;
 use super::workload::images::pulled;
 use super::{cost, selected};
 use crate::args::{ByPrices, Global, Junit, RunOptions, Selection};
@@ -37,6 +38,8 @@ pub(super) struct Request {
     pub(super) junit: Junit,
     /// The shard that this run is, if it is one.
     pub(super) shards: Option<Shards>,
+    /// Where the progress of the shard is kept, if it is.
+    pub(super) in_store: Option<InStore>,
     /// By which the cost of the run is estimated.
     pub(super) prices: Prices,
 }
@@ -93,6 +96,7 @@ impl Request {
             releases: Vec::new(),
             junit: Junit::All,
             shards: None,
+            in_store: None,
             prices: cost::prices(&ByPrices::default())?,
         })
     }

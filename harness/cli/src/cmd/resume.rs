@@ -3,38 +3,18 @@
 
 use amiproof_core::run::Keep;
 use camino::Utf8PathBuf;
-use serde::{Deserialize, Serialize};
 
 use super::request::Request;
+use super::started::{self, FILE_NAME, Started};
 use crate::args::{Cli, Global};
 use crate::output::{Failure, Output};
 use crate::resumption::Resumption;
 use crate::rundir::{self, RunDir};
 
-/// The name of the file within the folder of a run.
-pub(super) const FILE_NAME: &str = "command.json";
-
-/// Maximum size of the file, bytes.
-const LONGEST: u64 = 1 << 20;
-
-/// The command that a run was started with, as its folder records it.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Started {
-    /// The version of amiproof.
-    version: String,
-    /// The arguments, without the program's name.
-    pub(super) arguments: Vec<String>,
-    /// The working folder, which paths in the arguments are relative to.
-    directory: Utf8PathBuf,
-    /// A digest of matrix, checks, waivers and workloads.
-    inputs: String,
-}
-
 /// The command of a run, to be run again; without a name, of the only one that still has resources, or else of the latest.
 pub(crate) fn command(global: &Global, id: Option<&str>, keep: Keep, output: &Output) -> Result<Cli, Failure> {
     let (run, _) = RunDir::open_live(&global.dir, id)?;
-    let started = read(&run)?;
+    let started = started::read(&run)?;
     let here = directory()?;
     if here != started.directory {
         return Err(Failure::usage(
@@ -101,23 +81,6 @@ pub(super) fn check(resumption: &Resumption, request: &Request) -> Result<(), Fa
         ),
         format!("undo the change, or delete the run with `amiproof destroy --run {id}` and start a new one"),
     ))
-}
-
-/// What the folder of a run records; `None` if it records nothing that can be read.
-pub(super) fn started(run: &RunDir) -> Option<Started> {
-    read(run).ok()
-}
-
-fn read(run: &RunDir) -> Result<Started, Failure> {
-    let path = run.path().join(FILE_NAME);
-    let unknown = |reason: String| {
-        Failure::usage(
-            format!("run '{}' cannot be resumed: {path}: {reason}", run.id),
-            "see what it left with `amiproof destroy --dry-run`",
-        )
-    };
-    let text = amiproof_core::bounded::text(&path, LONGEST).map_err(|error| unknown(error.to_string()))?;
-    serde_json::from_str(&text).map_err(|error| unknown(error.to_string()))
 }
 
 fn directory() -> Result<Utf8PathBuf, Failure> {

@@ -14,7 +14,9 @@ use amiproof_reports::Format;
 use amiproof_suites::{controls, settings};
 
 use super::begin::{Folder, Place, Setup, begin};
-use super::divided::divide;
+use super::divided::{check_shard, divide};
+use super::in_cluster;
+use super::in_store::{self, ShardOptions, Start};
 use super::measured::measured;
 use super::proved::proved;
 use super::provisioned::{Latest, provisioned};
@@ -50,6 +52,9 @@ pub(super) enum Ending<'a> {
 
 /// A complete run.
 pub(crate) fn fresh(global: &Global, args: &Run, goal: Goal, output: &Output) -> Result<ExitCode, Failure> {
+    if let Some(shards) = args.in_cluster.shards.filter(|_| goal == Goal::All) {
+        return in_cluster::run(global, args, shards, output);
+    }
     let inputs = files::read(&args.selection.file, output)?;
     complete(global, args, inputs, goal, Ending::Report, output).map(|(exit, _)| exit)
 }
@@ -63,6 +68,12 @@ pub(super) fn complete(
     ending: Ending<'_>,
     output: &Output,
 ) -> Result<(ExitCode, Option<RunDir>), Failure> {
+    if args.in_cluster.shards.is_some() {
+        return Err(Failure::usage(
+            "--in-cluster divides what is tested, and 'apply' and 'nightly' have one state for all variants",
+            "use 'amiproof run --in-cluster'",
+        ));
+    }
     if args.given.kubeconfig.is_some() && goal != Goal::All {
         return Err(Failure::usage(
             "a cluster given by kubeconfig is used as is: only checks create objects in it, and delete them afterwards",
@@ -80,6 +91,29 @@ pub(super) fn complete(
             return Ok((ExitCode::Passed, None));
         }
     }
+    let mut continued = None;
+    match (args.shard, &args.store) {
+        (Some(shard), Some(location)) => {
+            let region = request.matrix.cluster.region.clone();
+            let options = ShardOptions { digest: request.digest(), region, baseline: request.baseline.clone() };
+            match in_store::open(global, args, location, shard, options, output)? {
+                Start::Finished(exit) => return Ok((exit, None)),
+                Start::New(own) => request.in_store = Some(own),
+                Start::Continued(own, resumption) => {
+                    request.in_store = Some(own);
+                    continued = Some(Global { resumption: Some(resumption), ..global.clone() });
+                }
+            }
+        }
+        (None, Some(_)) if goal != Goal::Nightly => {
+            return Err(Failure::usage(
+                "--store keeps a shard of a run, and this is a whole one",
+                "name the shard with --shard, or add the report to a history with 'amiproof history --add' or 'amiproof nightly'",
+            ));
+        }
+        _ => {}
+    }
+    let global = continued.as_ref().unwrap_or(global);
     let mut in_store = None;
     match ending {
         Ending::Report => {}
@@ -121,25 +155,10 @@ pub(super) fn complete(
         let found = find(&run.id);
         request.baseline = request.baseline.or(found);
     }
+    let kept = request.in_store.clone();
     let exit = runtime::run(place.target, || execute(global, place, request, folder, steps, goal, output))??;
+    let exit = kept.map_or(exit, |kept| kept.finish(&run, exit, output));
     Ok((exit, Some(run)))
-}
-
-/// Checks that the shards of a run do not disturb each other: the first to end would delete what the others still use.
-fn check_shard(args: &Run, goal: Goal, matrix: &Matrix) -> Result<(), Failure> {
-    if goal != Goal::All {
-        return Err(Failure::usage(
-            "--shard divides what is tested, and 'apply' and 'nightly' have one state for all variants",
-            "use 'amiproof run --shard', or 'test' or 'scan' with --kubeconfig; add the merged report to a history with 'history --add'",
-        ));
-    }
-    if matrix.cluster.create && args.given.kubeconfig.is_none() && !args.target.lab {
-        return Err(Failure::usage(
-            format!("every shard would create cluster {}, and the first to end would delete it", matrix.cluster.name),
-            "create the cluster beforehand, and leave cluster.create out of the matrix",
-        ));
-    }
-    Ok(())
 }
 
 /// The folder of the run that the command continues.
@@ -310,6 +329,12 @@ async fn execute(
     if global.resumption.is_none() {
         resume::record(global, folder, &request, output);
     }
+    // A lab inside this process ends with it, so there is nothing that another one could continue.
+    let copying = match &request.in_store {
+        Some(kept) if !place.target.lab => Some(kept.begin(folder, &ledger, &signals, output).await?),
+        _ => None,
+    };
+    let is_kept = copying.is_some();
     let (options, baseline, has_store) = (request.options.clone(), request.baseline.clone(), request.has_store);
     let (junit, releases, prices) = (request.junit, request.releases.clone(), request.prices.clone());
     let judges_nothing = steps.network_only || (goal == Goal::Apply && request.checks.is_empty());
@@ -329,6 +354,12 @@ async fn execute(
     report.run.releases = releases;
     report.cost = bill::of_run(&ledger, &report, &prices);
     progress.borrow_mut().finish();
+    if let Some(clients) = &connection.clients {
+        tracing::info!("{}", clients.calls());
+    }
+    if let Some(copying) = copying {
+        copying.end().await;
+    }
     connection.close().await;
     let made = owner::standing(&ledger).difference(&before).count();
     if judges_nothing {
@@ -367,7 +398,7 @@ async fn execute(
         }
     };
     // A lab inside this process is gone with it.
-    if report.run.interrupted && !place.target.lab {
+    if report.run.interrupted && !place.target.lab && !is_kept {
         output.note(format_args!("`amiproof resume {}` continues the run", folder.id));
     }
     Ok(exit)

@@ -18,7 +18,7 @@ use jiff::Timestamp;
 
 use self::listed::{Alive, Listed, Outcome, Run, Spent};
 use super::forms::json;
-use super::{cost, resume};
+use super::{cost, started};
 use crate::args::{Cli, Global, OutputForm, Runs};
 use crate::dir;
 use crate::lock::RunLock;
@@ -89,9 +89,9 @@ impl Known {
         Self {
             ledger: Ledger::replay(run.path()),
             has_ledger: run.ledger().exists(),
-            arguments: resume::started(run).map(|started| started.arguments).unwrap_or_default(),
+            arguments: started::started(run).map(|started| started.arguments).unwrap_or_default(),
             written: modified(&run.report()),
-            recorded: modified(&run.path().join(resume::FILE_NAME)),
+            recorded: modified(&run.path().join(started::FILE_NAME)),
         }
     }
 

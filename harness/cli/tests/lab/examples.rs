@@ -55,14 +55,22 @@ fn the_schemas_of_the_vendors_accept_the_files() {
 }
 
 #[test]
-fn kubernetes_accepts_the_cron_job() {
+fn kubernetes_accepts_the_cron_job_and_the_files_for_shards() {
     if !has("kubernetes_validate") {
         return;
     }
     // Its command, beside the interpreter.
     let program = Path::new(&python()).with_file_name("kubernetes-validate");
-    let manifest = examples().join("kubernetes/cronjob.yaml");
-    accepts("cronjob.yaml", Command::new(program).args(["-k", "1.35", "--strict"]).arg(manifest));
+    for file in [
+        "examples/ci/kubernetes/cronjob.yaml",
+        "deploy/shards/namespace.yaml",
+        "deploy/shards/existing-nodes.yaml",
+        "deploy/shards/job.yaml",
+        "deploy/shards/merge.yaml",
+    ] {
+        let manifest = root().join("harness").join(file);
+        accepts(file, Command::new(&program).args(["-k", "1.35", "--strict"]).arg(manifest));
+    }
 }
 
 /// What picks up promoted images names the tags and the parameter that `promote` writes.

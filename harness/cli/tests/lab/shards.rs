@@ -11,16 +11,17 @@ use crate::given::{Standing, ended, pairs};
 use crate::process::{Watched, amiproof, finish, matrix, run, stderr};
 
 /// What is checked: on nodes, by pods, between variants and of the cluster as a whole.
-const CHECKS: &str = "node,kubelet-path,kube-bench,eks-cis,workload/pod-to-pod,workload/web-service";
+pub(crate) const CHECKS: &str = "node,kubelet-path,kube-bench,eks-cis,workload/pod-to-pod,workload/web-service";
 
-fn read(dir: &Path, run: &str) -> Report {
+/// The report of a run in a folder.
+pub(crate) fn read(dir: &Path, run: &str) -> Report {
     let path = dir.join("runs").join(run).join("report.json");
     Report::parse(&std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display())))
         .unwrap()
 }
 
 /// What a report says, without times and the names that a run gives: each row in its order, and what follows from all of them.
-fn said(report: &Report) -> Vec<String> {
+pub(crate) fn said(report: &Report) -> Vec<String> {
     let row = |row: &CheckResult| {
         format!(
             "{} {} by {:?}: {} {} {:?} {:?}",

@@ -15,6 +15,7 @@ use aws_smithy_async::time::TimeSource;
 use aws_types::service_config::ServiceConfigKey;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
+use super::calls::{Calls, Counter};
 use super::clock::{Clock, Skew};
 use super::error::{AwsError, Class, Explain as _};
 use super::{http, retry};
@@ -110,6 +111,7 @@ struct Shared {
     region: String,
     transport: Transport,
     clock: Clock,
+    counter: Counter,
     node_group_changes: Semaphore,
     reads: Semaphore,
 }
@@ -140,9 +142,9 @@ impl Clients {
                 "no region is configured: set `cluster.region` in the matrix, or AWS_REGION",
             ));
         };
-        let clock = Clock::default();
+        let (clock, counter) = (Clock::default(), Counter::default());
         let instance = INSTANCES.fetch_add(1, Ordering::Relaxed);
-        // Every client reads the clock of AWS, and sends a request once if `retry` repeats it. The SDK keeps its
+        // Every client reads the clock of AWS, is counted, and sends a request once if `retry` repeats it. The SDK keeps its
         // throttling state per partition name for the whole process; a name of their own keeps these clients apart
         // from those of another account or simulation.
         macro_rules! client {
@@ -150,6 +152,7 @@ impl Clients {
                 $sdk::Client::from_conf(
                     $sdk::config::Builder::from(&config)
                         .interceptor(clock.clone())
+                        .interceptor(counter.of(stringify!($sdk)))
                         .interceptor(retry::OneAttempt)
                         .retry_partition($sdk::config::retry::RetryPartition::new(format!(
                             "{} {instance}",
@@ -164,6 +167,7 @@ impl Clients {
             region,
             transport,
             clock: clock.clone(),
+            counter: counter.clone(),
             node_group_changes: Semaphore::new(NODE_GROUP_CHANGES),
             reads: Semaphore::new(READS),
             config: config.clone(),
@@ -242,6 +246,16 @@ impl Clients {
     /// When there are no valid credentials, or STS cannot be reached; the latter is tried again first.
     pub async fn whoami(&self) -> Result<Identity, AwsError> {
         self.read(|| self.ask_who()).await
+    }
+
+    /// Counts a request that is sent without an SDK.
+    pub(super) fn count(&self, service: &'static str) {
+        self.shared.counter.add(service);
+    }
+
+    /// What was sent to AWS so far.
+    pub fn calls(&self) -> Calls {
+        self.shared.counter.calls()
     }
 
     /// How wrong this machine's clock is by the answers so far; `None` when it is right enough.

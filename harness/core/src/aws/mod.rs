@@ -8,6 +8,7 @@ pub mod access;
 pub mod addons;
 pub mod ami;
 mod autoscaling;
+mod calls;
 pub(crate) mod cause;
 mod class;
 pub(crate) mod classic;
@@ -43,6 +44,7 @@ pub mod ssm;
 pub(crate) mod stacks;
 pub mod token;
 
+pub use self::calls::Calls;
 pub use self::clients::{Clients, Identity, Settings};
 pub use self::clock::Skew;
 pub use self::error::{AwsError, Class};

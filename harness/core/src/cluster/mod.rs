@@ -21,6 +21,7 @@ mod proxy;
 pub mod pull_secret;
 mod retry;
 pub mod serving_certificate;
+pub mod shard_job;
 pub mod storage;
 pub mod watch;
 pub mod windows;
@@ -50,6 +51,8 @@ pub use self::bearer::{Token, TokenSource};
 pub use self::explain::{explain, explain_watch};
 pub use self::retry::is_transient;
 use crate::transport::{Connector, Transport};
+/// What the API server answers to a request that it rejects, or why there is no answer.
+pub use kube::Error as ApiError;
 
 /// The field manager of everything that amiproof applies, and the value of the label [`MANAGED_BY`].
 pub const FIELD_MANAGER: &str = "amiproof";

@@ -43,6 +43,14 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// The copy of the ledger outside of this machine could not be written.
+    #[error("cannot write the ledger to {place}: {reason}; nothing is created without it")]
+    Copy {
+        /// Where the copy is.
+        place: String,
+        /// Why.
+        reason: String,
+    },
     /// A create call was given up by the teardown before its answer came. Its entry stays planned.
     #[error("the teardown stopped waiting for the answer")]
     GivenUp,

@@ -5,6 +5,7 @@
 //! ([`crate::aws::names`]), so a resource that was planned but whose `created` line was lost (`kill -9` in between) is found by
 //! its name. `created` and `gone` have the time, from which follows what the run cost ([`crate::cost`]).
 
+mod copy;
 mod error;
 mod file;
 mod flight;
@@ -13,12 +14,13 @@ mod resource;
 
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use amiproof_model::name::VariantName;
 use camino::{Utf8Path, Utf8PathBuf};
 
+pub use self::copy::{PutPiece, RemoteCopy};
 pub use self::error::{Error, VERSION};
 use self::file::LedgerFile;
 use self::flight::Flight;
@@ -47,6 +49,8 @@ struct Inner {
     clock: Clock,
     /// When the file was last written before it was opened; `None` for a run that started in this process.
     inherited: Option<SystemTime>,
+    /// Where else it is written, if anywhere.
+    copy: OnceLock<RemoteCopy>,
 }
 
 impl Ledger {
@@ -111,8 +115,8 @@ impl Ledger {
     }
 
     fn of(path: Utf8PathBuf, header: Header, file: LedgerFile, inherited: Option<SystemTime>) -> Self {
-        let (state, flight) = (Mutex::new(file), Flight::default());
-        Self { inner: Arc::new(Inner { path, header, state, flight, clock: Clock::start(), inherited }) }
+        let (state, flight, copy) = (Mutex::new(file), Flight::default(), OnceLock::new());
+        Self { inner: Arc::new(Inner { path, header, state, flight, clock: Clock::start(), inherited, copy }) }
     }
 
     /// The header: the run and its target.
@@ -163,6 +167,23 @@ impl Ledger {
             self.gone(entry.key).await?;
         }
         Ok(())
+    }
+
+    /// Also writes the ledger to a copy from now on: nothing is created before its entry is in both. A ledger that an earlier process wrote gets a
+    /// record of its own first, by which that process, if it still lives, finds out that the run is no longer its own.
+    ///
+    /// # Errors
+    /// When either cannot be written. A ledger has one copy; another one is not accepted.
+    pub async fn copy_to(&self, copy: RemoteCopy) -> Result<(), Error> {
+        let place = copy.place.clone();
+        if self.inner.copy.set(copy).is_err() {
+            return Err(Error::Copy { place, reason: "the ledger is copied to another place already".to_owned() });
+        }
+        if self.inner.inherited.is_some() {
+            let (at, by) = (self.inner.clock.now(), format!("{:016x}", amiproof_time::random::number()));
+            return self.write(move |_| Record::Continued { at, by }).await.map(|_| ());
+        }
+        self.copied().await
     }
 
     /// The clusters that the run talked to, with their identities at that time.
@@ -303,16 +324,47 @@ impl Ledger {
     /// Writes one record on a thread where blocking is allowed, and then applies it. Once started it completes, even if the caller is
     /// dropped.
     async fn write(&self, record: impl FnOnce(&LedgerFile) -> Record + Send + 'static) -> Result<Key, Error> {
-        self.blocking(move |file| {
-            let record = record(file);
-            file.append(&record).map(|()| record.key())
-        })
-        .await
+        let key = self
+            .blocking(move |file| {
+                let record = record(file);
+                file.append(&record).map(|()| record.key())
+            })
+            .await?;
+        self.copied().await.map(|()| key)
     }
 
     /// As `write`, for what has happened already: it is applied whether it can be written or not.
     async fn note(&self, record: Record) -> Result<(), Error> {
-        self.blocking(move |file| file.note(record)).await
+        self.blocking(move |file| file.note(record)).await?;
+        self.copied().await
+    }
+
+    /// Waits until the copy, if there is one, has what the file has. Once started it completes, as [`Ledger::write`] does.
+    async fn copied(&self) -> Result<(), Error> {
+        if self.inner.copy.get().is_none() {
+            return Ok(());
+        }
+        let ledger = self.clone();
+        let sent = tokio::spawn(async move {
+            let Some(copy) = ledger.inner.copy.get() else { return Ok(()) };
+            let read = |from: usize| {
+                let ledger = ledger.clone();
+                // While nobody writes a line.
+                amiproof_time::blocking(move || {
+                    let _file = ledger.file();
+                    crate::bounded::bytes_from(&ledger.inner.path, from as u64, crate::bounded::LEDGER)
+                })
+            };
+            let place = copy.place.clone();
+            copy.send(read).await.map_err(|reason| Error::Copy { place, reason })
+        });
+        match sent.await {
+            Ok(sent) => sent,
+            Err(join) => match join.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                Err(_aborted) => Err(Error::GivenUp),
+            },
+        }
     }
 
     async fn blocking<T: Send + 'static>(

@@ -127,13 +127,18 @@ pub(super) enum Record {
         key: Key,
         owner: String,
     },
+    /// Another process continues the run, from a copy of the ledger. `by` is any number, so that no two such records are alike.
+    Continued {
+        at: Timestamp,
+        by: String,
+    },
 }
 
 impl Record {
     /// The entry that it is about; the first one for a record that is about none.
     pub(super) fn key(&self) -> Key {
         match self {
-            Self::Header(_) | Self::Cluster(_) => Key::FIRST,
+            Self::Header(_) | Self::Cluster(_) | Self::Continued { .. } => Key::FIRST,
             Self::Planned { key, .. }
             | Self::Created { key, .. }
             | Self::Gone { key, .. }
@@ -143,7 +148,8 @@ impl Record {
 }
 
 /// How a record other than the header begins: what a torn line is followed by, once the file system accepted writes again.
-const BEGINNINGS: [&str; 5] = ["{\"planned\":", "{\"created\":", "{\"gone\":", "{\"foreign\":", "{\"cluster\":"];
+const BEGINNINGS: [&str; 6] =
+    ["{\"planned\":", "{\"created\":", "{\"gone\":", "{\"foreign\":", "{\"cluster\":", "{\"continued\":"];
 
 /// The state that the records describe.
 #[derive(Clone, Debug, Default)]
@@ -163,7 +169,7 @@ impl Sum {
             None => false,
         };
         match record {
-            Record::Header(_) => true,
+            Record::Header(_) | Record::Continued { .. } => true,
             Record::Cluster(identity) => {
                 self.clusters.insert(identity.name.clone(), identity.clone());
                 true

@@ -11,7 +11,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use amiproof_model::name::CheckId;
 use amiproof_model::report::{AmiRecord, CheckResult, ClusterRecord, Impact, NodeRecord, Proof, ScanRecord, Subject};
 use amiproof_model::verdict::Outcome;
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -21,7 +21,7 @@ use super::event::{Event, EventKind, RowKey};
 pub const FILE_NAME: &str = "journal.jsonl";
 
 /// Maximum size of a journal, bytes: a run of 100,000 rows has some 200 MB.
-const LONGEST: u64 = 1 << 30;
+pub(crate) const LONGEST: u64 = 1 << 30;
 
 /// One line.
 #[derive(Debug, Serialize, Deserialize)]
@@ -195,6 +195,17 @@ pub fn answers(folder: &Utf8Path, keep: Keep) -> std::io::Result<Answers> {
         return Ok(Answers::default());
     }
     Ok(read(&crate::bounded::bytes(&path, LONGEST)?, keep))
+}
+
+/// The files below the folder of the run that the answers in these lines name as their evidence.
+pub(crate) fn evidence(lines: &[u8]) -> Vec<Utf8PathBuf> {
+    let mut files = BTreeSet::new();
+    for line in lines.split(|byte| *byte == b'\n') {
+        let Ok(Line { what: What::Answered { rows, .. }, .. }) = serde_json::from_slice(line) else { continue };
+        let named = rows.into_iter().flat_map(|row| row.evidence).filter_map(|piece| piece.file);
+        files.extend(named.map(Utf8PathBuf::from).filter(|file| crate::evidence::is_in_folder(file)));
+    }
+    files.into_iter().collect()
 }
 
 fn read(text: &[u8], keep: Keep) -> Answers {

@@ -38,6 +38,20 @@ pub enum Error {
         /// What is wrong with it.
         why: String,
     },
+    /// An object is missing, or is not what its name says. Not retried.
+    #[error("{name} cannot be used: {why}")]
+    Object {
+        /// Its name in the store.
+        name: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// Another process has written what this one was about to write. Not retried.
+    #[error("{name} was written by another process, which has continued this shard")]
+    Taken {
+        /// What is there.
+        name: String,
+    },
     /// What is to be added is not a report of a finished run. Not retried.
     #[error("the report cannot be added: {0}")]
     Report(String),
@@ -61,6 +75,10 @@ impl Error {
             },
             Self::Conflict { .. } => "give the run another name with --run",
             Self::Entry { .. } => "move that object away, and add the report with `amiproof history --add RUN`",
+            Self::Object { .. } => {
+                "restore the object if the bucket keeps versions, or run it again under another name"
+            }
+            Self::Taken { .. } => "leave the shard to that process",
             Self::Report(_) | Self::Matrix(_) => "only reports of finished runs can be added",
         }
     }

@@ -78,7 +78,7 @@ fn every_sort() -> (tempfile::TempDir, Utf8PathBuf) {
     with_command(&killed, &["nightly"]);
     let lab = with_ledger(&dir, "lab-0123456789", "20T00:00:00", false, &created(1, cluster::KIND, "20T00:10:00"));
     with_command(&lab, &["run", "--lab"]);
-    let recorded = std::fs::File::options().append(true).open(lab.path().join(resume::FILE_NAME)).unwrap();
+    let recorded = std::fs::File::options().append(true).open(lab.path().join(started::FILE_NAME)).unwrap();
     recorded.set_modified(at("21T11:00:00").into()).unwrap();
     let torn = RunDir::create(&dir, Some("r-torn")).unwrap();
     std::fs::write(torn.ledger(), "{}\n").unwrap();
