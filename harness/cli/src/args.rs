@@ -208,7 +208,7 @@ pub(crate) enum Command {
     Impact(Box<Impact>),
     /// List the controls to leave out of a hardened image so that all checks pass, in the format of its build tool (offline)
     Exclusions(Exclusions),
-    /// Merge the reports of the shards of a run into one (offline, but for a store in S3)
+    /// Merge the reports of the shards of a run into one (offline, except with a store in S3)
     #[command(
         mut_arg("lab", |arg| arg.hide(true)),
         mut_arg("seed", |arg| arg.hide(true)),

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `runs/MATRIX/NIGHT/report.json.gz` | the report, compressed |
 //! | `index/MATRIX/NIGHT.json` | what queries over many nightly runs need: [`Night`] |
-//! | `shards/RUN/I-of-N/..` | what the shards of a run know: [`shards`] |
+//! | `shards/RUN/I-of-N/..` | the state of the shards of a run: [`shards`] |
 //!
 //! `NIGHT` is a [`Key`], so that a list by name is a list by time. The store is append-only: each object is written once, under an unused
 //! name, so that writers need no lock and none of them overwrites what another one wrote. The entry follows the report; a report without

@@ -8,8 +8,8 @@ const KUBERNETES: &str = "A run in Kubernetes";
 /// How a run is divided among pods.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct InCluster {
-    /// Run as N shards, each in a pod of an Indexed Job, follow them and merge their reports. The Job is in the cluster of --kubeconfig, whose
-    /// nodes are tested then, or of KUBECONFIG. Needs --store in S3
+    /// Run as N shards, each in a pod of an Indexed Job, follow them and merge their reports. With --kubeconfig, the
+    /// Job is in that cluster and tests its nodes; otherwise it is in the cluster of KUBECONFIG. Needs --store in S3
     #[arg(
         long = "in-cluster",
         value_name = "N",
@@ -19,7 +19,7 @@ pub(crate) struct InCluster {
         help_heading = KUBERNETES
     )]
     pub(crate) shards: Option<u32>,
-    /// Image of amiproof for the pods (`make image` builds one), best by digest
+    /// Image of amiproof for the pods (`make image` builds one), preferably with its digest
     #[arg(long, requires = "shards", value_name = "IMAGE", help_heading = KUBERNETES)]
     pub(crate) image: Option<String>,
     /// Namespace of the Job, which must exist

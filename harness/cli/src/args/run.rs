@@ -42,7 +42,7 @@ pub(crate) struct Run {
     /// Run ID [default: generated]
     #[arg(long, value_name = "ID")]
     pub(crate) run: Option<String>,
-    /// Test only shard I of N of the variants; `amiproof merge` combines the reports. In a pod of an Indexed Job, job/N is the shard of its
+    /// Test only shard I of N of the variants; `amiproof merge` combines the reports. In a pod of an Indexed Job, job/N takes I from its
     /// index. Needs an existing cluster
     #[arg(long, value_name = "I/N")]
     pub(crate) shard: Option<Shard>,
@@ -97,7 +97,7 @@ pub(crate) struct Resumed {
     pub(crate) options: RunOptions,
     #[command(flatten)]
     pub(crate) prices: ByPrices,
-    /// Test only shard I of N of the variants; `amiproof merge` combines the reports. In a pod of an Indexed Job, job/N is the shard of its
+    /// Test only shard I of N of the variants; `amiproof merge` combines the reports. In a pod of an Indexed Job, job/N takes I from its
     /// index. Needs existing nodes
     #[arg(long, value_name = "I/N")]
     pub(crate) shard: Option<Shard>,

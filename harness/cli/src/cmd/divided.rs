@@ -57,7 +57,7 @@ pub(super) fn divide(request: &mut Request, shard: Shard) -> Result<Option<Strin
 pub(super) fn check_shard(args: &Run, goal: Goal, matrix: &Matrix) -> Result<(), Failure> {
     if goal != Goal::All {
         return Err(Failure::usage(
-            "--shard divides what is tested, and 'apply' and 'nightly' have one state for all variants",
+            "'apply' and 'nightly' keep one state for all variants, which --shard cannot divide",
             "use 'amiproof run --shard', or 'test' or 'scan' with --kubeconfig; add the merged report to a history with 'history --add'",
         ));
     }

@@ -1,4 +1,4 @@
-//! `merge --store`: the finished shards of a run, from the store in which they met.
+//! `merge --store`: the finished shards of a run, from the store in which they are kept.
 
 use amiproof_core::cluster::explain::chain;
 use amiproof_core::ledger::Ledger;
@@ -17,7 +17,7 @@ use crate::runtime::block_on;
 use crate::session;
 use crate::suggest;
 
-/// Shards with report and evidence, until this is dropped.
+/// Copies of shards with report and evidence, deleted when this is dropped.
 pub(super) struct Fetched {
     _guard: tempfile::TempDir,
     /// A folder for each.

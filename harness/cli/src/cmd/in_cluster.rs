@@ -137,7 +137,9 @@ fn check<'a>(args: &'a Run, shards: u32, request: &Request, mut first: Request) 
     let used = first.shards.as_ref().map_or(0, |all| all.columns.iter().map(|column| column.shard).max().unwrap_or(0));
     if used < shards {
         return Err(Failure::usage(
-            format!("the variants make {used} shards at most, because those whose reference is created stay with it"),
+            format!(
+                "the variants make {used} shards at most, because a variant stays with a reference that the run creates"
+            ),
             format!("use --in-cluster {used}"),
         ));
     }
@@ -215,7 +217,7 @@ async fn begin_and_follow(
 ) -> Result<Followed, Failure> {
     let shown = *output;
     let signals = Signals::listen(move |heard| match heard {
-        SignalEvent::Stop => shown.alert("stopping: the pods clean up, which takes as long as node groups take to go"),
+        SignalEvent::Stop => shown.alert("stopping: the pods clean up, which lasts until node groups are deleted"),
         SignalEvent::StillStopping => shown.alert("already stopping; a second Ctrl-C does not wait for the pods"),
         SignalEvent::Leave => shown.alert("interrupted again: not waiting for the pods"),
     })

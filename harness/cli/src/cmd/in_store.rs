@@ -30,7 +30,7 @@ use crate::runtime::block_on;
 use crate::session;
 use crate::signals::Signals;
 
-/// How often the answers are copied. Those of the last seconds are asked again if the machine is lost.
+/// How often the answers are copied. If the machine is lost, so are results newer than the last copy.
 const EVERY: Duration = Duration::from_secs(5);
 
 /// A shard that is kept in a store.
@@ -78,7 +78,7 @@ impl Copying {
     pub(super) async fn end(self) {
         self.stop.cancel();
         if let Err(error) = self.task.await {
-            tracing::warn!(%error, "the last answers are not in the store");
+            tracing::warn!(%error, "the last results are not in the store");
         }
     }
 }
@@ -97,8 +97,8 @@ pub(super) fn open(
 ) -> Result<Start, Failure> {
     let Some(name) = &args.run else {
         return Err(Failure::usage(
-            "shards meet in a store by the ID of their run",
-            "give all of them the same one with --run, such as the number of the CI job",
+            "with --store, all shards of a run need the same run ID",
+            "name it with --run, for example the number of the CI job",
         ));
     };
     let run: RunId = name.parse().map_err(|error: amiproof_model::name::NameError| {
@@ -152,7 +152,7 @@ pub(super) fn open(
         return Ok(Start::New(own));
     }
     own.restore(&folder, &left, command.as_deref())?;
-    output.note(format_args!("shard {shard} of run {} was begun before, and is continued", own.run));
+    output.note(format_args!("continuing shard {shard} of run {}, which an earlier process started", own.run));
     let begun = started::started(&folder).map_or(digest, |started| started.inputs);
     let keep = global.resumption.as_ref().map_or(Keep::Decided, |resumption| resumption.keep);
     let resumption = Resumption { run: folder.id.to_string(), keep, inputs: begun };
@@ -176,7 +176,7 @@ impl InStore {
         let (run, shard) = (&self.run, self.shard);
         let started = Started::parse(command).map_err(|why| {
             Failure::error(
-                format!("what shard {shard} of run {run} in {} was started with cannot be read: {why}", self.location),
+                format!("cannot read what shard {shard} of run {run} in {} was started with: {why}", self.location),
                 "start the run under another name with --run",
             )
         })?;
@@ -220,7 +220,7 @@ impl InStore {
             }
         }
         let path = folder.path().join(journal::FILE_NAME);
-        // Answers that only this machine knows of were given to a run that went on elsewhere.
+        // The shard went on elsewhere without the answers that only this machine has.
         if !matches!(newer(read(&path, bounded::REPORT)?.as_deref(), &left.journal), Newer::Here) {
             rundir::write_new(&path, &left.journal)?;
         }
@@ -342,7 +342,7 @@ async fn copy_answers(
             Ok(()) => {}
             Err(Error::Taken { .. }) => return on_taken(),
             Err(error) => {
-                tracing::warn!(%error, "answers are not copied to the store yet: another machine would ask them again")
+                tracing::warn!(%error, "results are not copied to the store yet: another machine would run their checks again")
             }
         }
     }
@@ -378,7 +378,7 @@ pub(super) fn failure(location: &Location, error: &Error) -> Failure {
     let hint = match error {
         Error::File { .. } => "name a folder that you can read and write with --store",
         Error::Aws(aws) if !matches!(aws.class, Class::NotFound | Class::AccessDenied | Class::Credentials) => {
-            "run the command again: it continues where the store ends"
+            "run the command again: it continues from what is in the store"
         }
         Error::Aws(aws) if aws.class == Class::NotFound => "create the bucket, or name another one with --store",
         other => other.help(),

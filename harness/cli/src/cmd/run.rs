@@ -70,7 +70,7 @@ pub(super) fn complete(
 ) -> Result<(ExitCode, Option<RunDir>), Failure> {
     if args.in_cluster.shards.is_some() {
         return Err(Failure::usage(
-            "--in-cluster divides what is tested, and 'apply' and 'nightly' have one state for all variants",
+            "'apply' and 'nightly' keep one state for all variants, which --in-cluster cannot divide",
             "use 'amiproof run --in-cluster'",
         ));
     }
@@ -107,7 +107,7 @@ pub(super) fn complete(
         }
         (None, Some(_)) if goal != Goal::Nightly => {
             return Err(Failure::usage(
-                "--store keeps a shard of a run, and this is a whole one",
+                "--store keeps the shards of a run, and this run is not divided",
                 "name the shard with --shard, or add the report to a history with 'amiproof history --add' or 'amiproof nightly'",
             ));
         }

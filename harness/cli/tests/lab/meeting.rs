@@ -1,4 +1,4 @@
-//! Shards that meet in a store: each on a machine of its own, one of them lost in the middle and continued elsewhere.
+//! Shards that are kept in a store: each on a machine of its own, one of them lost in the middle and continued elsewhere.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -54,7 +54,10 @@ impl Machines<'_> {
         // Another machine, on which nothing is.
         let (code, progress) = Watched::start(&mut self.command("machine-4", Some("2/3"))).end();
         assert!(matches!(code, Some(0 | 1)), "{progress}");
-        assert!(progress.contains("shard 2/3 of run tonight was begun before, and is continued"), "{progress}");
+        assert!(
+            progress.contains("continuing shard 2/3 of run tonight, which an earlier process started"),
+            "{progress}"
+        );
         assert_eq!(self.standing.lab.resources(), before, "what was there is there, and nothing else");
         // Once more: there is nothing to do, and the verdict is the same.
         let (again, progress) = Watched::start(&mut self.command("machine-5", Some("2/3"))).end();
@@ -217,7 +220,7 @@ fn what_a_store_of_shards_cannot_do_is_refused_with_what_to_do() {
     assert_eq!(shard.status.code(), Some(0), "{}", stderr(&shard));
     for (arguments, code, wanted) in [
         ([&lab[..], &["--run", "tonight"]].concat(), 2, "name the shard with --shard"),
-        ([&lab[..], &["--shard", "1/2"]].concat(), 2, "give all of them the same one with --run"),
+        ([&lab[..], &["--shard", "1/2"]].concat(), 2, "name it with --run, for example the number"),
         (vec!["apply", "--lab", "--file", file, "--store", store], 2, "name the shard with --shard"),
         (vec!["merge", "--store", store, "tonigth"], 2, "did you mean 'tonight'?"),
         (vec!["merge", "--store", store, "Tonight"], 2, "as its shards were named with --run"),

@@ -19,7 +19,7 @@ pub const CONTAINER: &str = "amiproof";
 
 /// The annotation with the index of a pod.
 const INDEX: &str = "batch.kubernetes.io/job-completion-index";
-/// How often the Job is asked for.
+/// How often the Job is read.
 const POLL: Duration = Duration::from_secs(5);
 /// How much of the log of a pod is read, bytes.
 const LONGEST_LOG: i64 = 4 << 20;
@@ -165,7 +165,7 @@ fn how_it_ended(pod: &Pod) -> String {
     }
 }
 
-/// Asks for the Job and its pods until the Job is over; `None` if the Job does not exist. Each answer is passed on.
+/// Reads the Job and its pods until the Job is over; `None` if the Job does not exist. Each state is passed on.
 ///
 /// # Errors
 /// When the API server rejects a request. The client retries 429, 5xx and broken connections first.
@@ -221,7 +221,7 @@ pub async fn logs(access: &Access, namespace: &str, name: &str) -> Result<BTreeM
 /// is. One that does not exist, or is of another run, is left alone.
 ///
 /// # Errors
-/// When the API server rejects a request. The client retries 429, 5xx and broken connections first; a deletion that arrives twice is one.
+/// When the API server rejects a request. The client retries 429, 5xx and broken connections first; deleting twice does no harm.
 ///
 /// # Cancel safety
 /// Safe: once deletion began, the cluster completes it.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use futures::future::BoxFuture;
 use tokio::sync::Mutex;
 
-/// Writes a piece of a number, counted from 1. One that is there already with the same content is written; the error is a sentence.
+/// Writes the piece with this number, counted from 1. One that exists with the same content counts as written; the error is a sentence.
 pub type PutPiece = Arc<dyn Fn(u32, Vec<u8>) -> BoxFuture<'static, Result<(), String>> + Send + Sync>;
 
 /// Where a copy of a ledger is written, and how much of it is there.
@@ -22,7 +22,7 @@ pub struct RemoteCopy {
 struct Sent {
     bytes: usize,
     pieces: u32,
-    /// A piece without an answer. It may have arrived, so the same bytes are sent again before any others.
+    /// A piece whose write was not confirmed. It may have arrived, so the same bytes are sent again before any others.
     unanswered: Option<Vec<u8>>,
 }
 

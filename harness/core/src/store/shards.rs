@@ -1,4 +1,4 @@
-//! Where the shards of a run meet: what each of them knows, so that another machine can continue it, and what came of it.
+//! The shards of a run in a store: the state of each, so that another machine can continue it, and its report once it is finished.
 //!
 //! | object below `shards/RUN/I-of-N/` | content |
 //! |---|---|
@@ -79,7 +79,7 @@ pub struct Left {
 pub struct JournalCopy {
     bytes: usize,
     pieces: u32,
-    /// A piece without an answer, with the number of bytes of the journal in it.
+    /// A piece whose write was not confirmed, with the number of bytes of the journal in it.
     unanswered: Option<(Vec<u8>, usize)>,
 }
 
@@ -139,7 +139,7 @@ impl ShardObjects {
     /// What an earlier process left.
     ///
     /// # Errors
-    /// When the store cannot be read, or a piece is missing or is none. Reads of S3 are retried.
+    /// When the store cannot be read, or a piece is missing or cannot be parsed. Reads of S3 are retried.
     pub async fn left(&self) -> Result<Left, Error> {
         let ledger = self.pieces("ledger", "jsonl").await?;
         let pieces = u32::try_from(ledger.len()).unwrap_or(u32::MAX);
@@ -275,7 +275,7 @@ impl ShardObjects {
     async fn put_files(&self, folder: &Utf8Path, files: Vec<Utf8PathBuf>) -> Result<Files, Error> {
         let put = files.into_iter().map(|file| async move {
             let path = folder.join(&file);
-            // What is no file is no evidence: a report may name one that never came about.
+            // A report may name a file that was never written.
             if !path.symlink_metadata().is_ok_and(|found| found.is_file()) {
                 return Ok::<_, Error>(None);
             }
