@@ -67,7 +67,7 @@ impl Machines<'_> {
         let merged = self.merge(&[]);
         assert_eq!(merged.status.code(), whole.status.code(), "{}", stderr(&merged));
         let (all, one) = (read(&self.folder("merging"), "all"), read(&self.folder("whole"), "tonight"));
-        assert_eq!(comparable(&all), comparable(&one));
+        assert_eq!(said(&all), said(&one));
         let files: Vec<String> =
             all.results.into_iter().flat_map(|row| row.evidence).filter_map(|piece| piece.file).collect();
         let there = |file: &String| self.folder("merging").join("runs/all").join(file).is_file();
@@ -83,15 +83,6 @@ impl Machines<'_> {
     fn folder(&self, machine: &str) -> PathBuf {
         self.standing.folder().join(machine)
     }
-}
-
-/// What a report says; of the cluster as a whole only what was checked, because a shard sees the pods that the others have there at the time.
-fn comparable(report: &Report) -> Vec<String> {
-    let line = |line: String| match line.split_once(" by ") {
-        Some((check, _)) if check.starts_with("cluster ") => check.to_owned(),
-        _ => line,
-    };
-    said(report).into_iter().map(line).collect()
 }
 
 /// A matrix of three variants, each on hosts of its own.

@@ -12,6 +12,7 @@ pub mod effective;
 mod existing;
 pub mod job;
 pub mod merge;
+mod others;
 pub mod parse;
 pub mod rows;
 mod run;

@@ -1,5 +1,7 @@
 //! A scan by kube-bench from the choice of the benchmark to the answer.
 
+use std::collections::BTreeSet;
+
 use amiproof_model::matrix::ScannedNodes;
 use amiproof_model::name::Level;
 use amiproof_model::report::{NodeRecord, ScanRecord};
@@ -9,7 +11,7 @@ use super::benchmark::{self, Choice};
 use super::job::{self, IMAGE, Scope};
 use super::merge::merge;
 use super::rows::{About, SCANNER};
-use super::{assess, configuration, effective, existing, run};
+use super::{assess, configuration, effective, existing, others, run};
 use crate::check::{CheckError, ScanAnswer, ScanRow};
 use crate::context::Context;
 
@@ -50,6 +52,8 @@ async fn scan(context: &Context, scope: Scope, nodes: &[NodeRecord]) -> Result<S
         Ok(choice) => choice,
         Err(reason) => return too_old(context, scope, nodes, reason),
     };
+    let is_own_scan_of_cluster = scope == Scope::Cluster && settings.from.is_none();
+    let mut beside = if is_own_scan_of_cluster { others::present(context).await? } else { BTreeSet::new() };
     let seen = match &settings.from {
         Some(from) => existing::look(context, scope, nodes, from).await?,
         None => {
@@ -57,6 +61,9 @@ async fn scan(context: &Context, scope: Scope, nodes: &[NodeRecord]) -> Result<S
             run::look(context, scope, &choice.benchmark, nodes, image).await?
         }
     };
+    if is_own_scan_of_cluster {
+        beside.extend(others::present(context).await?);
+    }
     if seen.is_empty() {
         let from = settings.from.as_ref().map(ToString::to_string).unwrap_or_default();
         let reason = match scope {
@@ -77,6 +84,7 @@ async fn scan(context: &Context, scope: Scope, nodes: &[NodeRecord]) -> Result<S
             let own = own.map_err(|error| CheckError::Undecided(error.to_string()))?;
             rows.push(placed(own, &about));
         }
+        others::doubt(&mut rows, &beside);
         of_nodes.push((about.resource, rows));
     }
     Ok(answer(context, &choice, merge(of_nodes)))
