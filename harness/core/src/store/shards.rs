@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `command.json` | what the shard was started with, written by whoever came first |
 //! | `ledger/NUMBER.jsonl` | the ledger in pieces, each before what it plans is created |
-//! | `journal/NUMBER.json` | the answers in pieces, with the files that they name: [`Piece`] |
+//! | `journal/NUMBER.json` | the answers in pieces, with the files that they name: `Piece` |
 //! | `files/SHA256.gz` | a file, compressed, named after its content |
 //! | `finished.json` | the files of a finished shard, its report among them: [`Files`] |
 //!
