@@ -309,18 +309,18 @@ fn compressed(bytes: &[u8]) -> std::io::Result<Vec<u8>> {
 
 /// The text of a compressed report, as long as a report may be.
 fn unpacked(bytes: &[u8]) -> Result<String, String> {
-    let text = decompressed(bytes).map_err(|why| why.replace("a compressed file", "a compressed report"))?;
+    let text = decompressed(bytes, "report")?;
     String::from_utf8(text).map_err(|error| format!("it is not a compressed report: {error}"))
 }
 
-/// The content of a compressed file, as long as a report may be.
-fn decompressed(bytes: &[u8]) -> Result<Vec<u8>, String> {
+/// The content of a compressed file, as long as a report may be. `what` says what it is to be, for the error.
+fn decompressed(bytes: &[u8], what: &str) -> Result<Vec<u8>, String> {
     let mut content = Vec::new();
     let read = GzDecoder::new(bytes).take(bounded::REPORT + 1).read_to_end(&mut content);
     match read {
         Ok(length) if length as u64 > bounded::REPORT => Err("it is larger than the limit for reports".to_owned()),
         Ok(_) => Ok(content),
-        Err(error) => Err(format!("it is not a compressed file: {error}")),
+        Err(error) => Err(format!("it is not a compressed {what}: {error}")),
     }
 }
 

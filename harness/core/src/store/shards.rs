@@ -256,7 +256,7 @@ impl ShardObjects {
                 return Err(wrong(&format!("{file} is not the name of a file of a run")));
             }
             let packed = self.objects.get(&name, bounded::REPORT).await?.ok_or_else(|| wrong("it is missing"))?;
-            let bytes = decompressed(&packed).map_err(|why| wrong(&why))?;
+            let bytes = decompressed(&packed, "file").map_err(|why| wrong(&why))?;
             if sha256(&bytes) != *digest {
                 return Err(wrong("its content has another SHA-256"));
             }
