@@ -192,7 +192,7 @@ pub(crate) enum Command {
     Test(Test),
     /// Run kube-bench and OS CIS scans on what 'apply' created, or on any cluster (--kubeconfig)
     Scan(Resumed),
-    /// Apply, test, scan, report and destroy in one go; with --kubeconfig, test and scan
+    /// Apply, test, scan, report and destroy in one go; with --kubeconfig, only test, scan and report
     Run(Run),
     /// Continue a run that was killed or interrupted: checks that already have a result are not repeated
     Resume(Resume),

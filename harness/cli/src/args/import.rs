@@ -34,7 +34,7 @@ pub(crate) struct Import {
     /// Scanner name in reports, to tell two imports of one scanner apart [default: the one in the file]
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<String>,
-    /// Exit 0 even if checks fail; errors still count
+    /// Exit 0 instead of 1 if checks fail; other exit codes stay as they are
     #[arg(long)]
     pub(crate) no_fail: bool,
     /// Output format

@@ -27,7 +27,7 @@ pub(crate) struct Merge {
     /// ID of the merged run [default: derived from the merged runs]
     #[arg(long, value_name = "ID")]
     pub(crate) run: Option<String>,
-    /// Exit 0 even if checks fail; what is missing or undecided still counts
+    /// Exit 0 instead of 1 if checks fail; other exit codes stay as they are
     #[arg(long)]
     pub(crate) no_fail: bool,
     /// Output format

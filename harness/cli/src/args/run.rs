@@ -141,7 +141,7 @@ pub(crate) struct RunOptions {
     /// Output format
     #[arg(short, long, value_enum, default_value_t = OutputForm::Text, value_name = "FORMAT")]
     pub(crate) output: OutputForm,
-    /// Exit 0 even if checks fail; errors, leftovers and interruptions still count
+    /// Exit 0 instead of 1 if checks fail; other exit codes stay as they are
     #[arg(long)]
     pub(crate) no_fail: bool,
     /// Stop checks and clean up after this time, like 90m or 2h30m; unfinished checks are not evaluated
