@@ -41,7 +41,7 @@ fn assess(nodes: &[NodeRecord], coverage: &BTreeMap<String, Coverage>) -> Verdic
             Some(Coverage::Inactive(reason)) if reason == "UNSUPPORTED_OS" => {
                 return Verdict::NotApplicable("Inspector does not support its operating system".to_owned());
             }
-            // The check of the agent reports this; Inspector follows a few minutes later.
+            // `host/ssm-managed` reports a missing agent; Inspector notices a new one only minutes later.
             Some(Coverage::Inactive(reason))
                 if reason == "UNMANAGED_EC2_INSTANCE" || reason == "PENDING_INITIAL_SCAN" =>
             {

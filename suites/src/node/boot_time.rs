@@ -1,8 +1,8 @@
 //! `node/boot-time`: seconds from the launch of each instance to its node's Ready condition, with the variant's `nodesReady` as the limit,
 //! and compared with the nodes of its reference.
 //!
-//! Instances of one image differ by half a minute and more. So only nodes of which every one took at least twice as long as every node of the
-//! reference, and a minute and a half longer, are slower: an autoscaler that waits for them is late by that each time.
+//! Instances of one image differ by half a minute and more. So a variant counts as slower only if its fastest node took at least twice as long
+//! as the slowest node of the reference, and at least 90 seconds longer. An autoscaler waits that much longer for each new node.
 
 use std::time::Duration;
 
@@ -22,9 +22,9 @@ pub const CHECK: Definition =
         run(context).boxed()
     });
 
-/// How many times as long as the slowest node of the reference every node must take to be slower.
+/// A variant is slower if its fastest node takes at least this many times as long as the slowest node of the reference,
 const RATIO: f64 = 2.0;
-/// And by how many seconds.
+/// and at least this many seconds longer.
 const SECONDS: f64 = 90.0;
 
 async fn run(context: &Context) -> Result<Decision, CheckError> {

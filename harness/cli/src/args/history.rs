@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use super::run::{OutputForm, Run};
 use super::target::Target;
 
-/// The help of the store of 'nightly', which has all of a run's options.
+/// The help of `--store` for 'nightly'. That has all options of 'run', whose `--store` is for shards.
 const STORE: &str = "History store, a folder or s3://BUCKET/PREFIX: compare with its last good nightly run, and add this run to it [default: \
                      `history.store` of the matrix]";
 
