@@ -79,7 +79,7 @@ async fn run(context: &Context) -> Result<Decision, CheckError> {
 
 fn explained(finding: Finding) -> Finding {
     finding.with_remediation(
-        "let the rules that the service loads accept forwarded packets and those that kube-proxy and the CNI mark: at boot the kubelet's \
-         unit sets FORWARD to ACCEPT after the service, at a reload nobody does",
+        "let the rules that the service loads accept forwarded packets and those that kube-proxy and the CNI mark: at boot, the kubelet's \
+         unit sets FORWARD to ACCEPT once the service has started; after a reload, nothing does",
     )
 }

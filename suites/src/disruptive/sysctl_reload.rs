@@ -70,6 +70,7 @@ async fn run(context: &Context) -> Result<Decision, CheckError> {
 
 fn explained(finding: Finding) -> Finding {
     finding.with_remediation(
-        "let the image's own files (/etc/sysctl.d, /etc/sysctl.conf) say what a node needs: net.ipv4.ip_forward = 1, a loose rp_filter, the          kernel flags of the kubelet; what is only set at run time is lost with the next load",
+        "let the image's own files (/etc/sysctl.d, /etc/sysctl.conf) set what a node needs: net.ipv4.ip_forward = 1, a loose rp_filter, the \
+         kernel parameters that the kubelet requires; what is only set at run time is lost with the next load",
     )
 }

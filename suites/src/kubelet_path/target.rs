@@ -205,7 +205,9 @@ async fn start(context: &Context, namespace: &str, node: &NodeRecord) -> Result<
             nodes::list(&context.cluster, context.selector.as_str()).await.doing("reading the variant's nodes")?;
         let release = nodes::windows_release(&found).ok_or_else(|| {
             let label = nodes::WINDOWS_BUILD_LABEL;
-            CheckError::Undecided(format!("the nodes have no label {label} of a build with base images of its own"))
+            CheckError::Undecided(format!(
+                "the nodes have no label {label} with a build of Windows that amiproof knows"
+            ))
         })?;
         windows_pod(node, &from(&NANO_SERVER.replace(WINDOWS_RELEASE, &release)))
     };

@@ -39,7 +39,9 @@ fn number(index: Option<&str>, count: &str) -> Result<u32, String> {
         ));
     };
     let index: Option<u32> = text.parse().ok();
-    index.and_then(|index| index.checked_add(1)).ok_or_else(|| format!("{wanted}, which is '{text}' and no number"))
+    index
+        .and_then(|index| index.checked_add(1))
+        .ok_or_else(|| format!("{wanted}, which is '{text}', not the index of a shard"))
 }
 
 #[cfg(test)]
@@ -69,7 +71,7 @@ mod tests {
         let refused = of_job(words("run --shard job/3"), None).unwrap_err();
         assert!(refused.contains("which is not set") && refused.ends_with("write the shard as I/3"), "{refused}");
         for wrong in ["", "-1", "4294967295", "x"] {
-            assert!(of_job(words("run --shard=job/3"), Some(wrong)).unwrap_err().contains("and no number"), "{wrong}");
+            assert!(of_job(words("run --shard=job/3"), Some(wrong)).unwrap_err().contains("not the index"), "{wrong}");
         }
     }
 }

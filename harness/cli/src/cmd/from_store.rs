@@ -44,7 +44,10 @@ pub(super) fn fetch(args: &Merge, location: &Location, output: &Output) -> Resul
         store.reach().await.map_err(failed)?;
         for name in &args.runs {
             let run: RunId = name.parse().map_err(|error: amiproof_model::name::NameError| {
-                Failure::usage(error.to_string(), "with --store, name a run as its shards were named with --run")
+                Failure::usage(
+                    error.to_string(),
+                    "with --store, give the run ID that the shards were started with (their --run)",
+                )
             })?;
             let shards = store.shards(&run).await.map_err(failed)?;
             if shards.is_empty() {
@@ -75,7 +78,7 @@ pub(super) fn fetch(args: &Merge, location: &Location, output: &Output) -> Resul
     if folders.is_empty() {
         return Err(Failure::error(
             format!("no shard of {} in {location} is finished", args.runs.join(", ")),
-            "a shard that died is continued by its command, on any machine",
+            "run the command of an unfinished shard again, on any machine: it continues the shard",
         ));
     }
     Ok(Fetched { _guard: guard, folders })

@@ -213,7 +213,7 @@ impl InStore {
                 return Err(Failure::usage(
                     format!("{ledger} and the ledger of this shard in {} contradict each other", self.location),
                     format!(
-                        "delete what that one created with `amiproof destroy --run {}`, move its folder away, and try again",
+                        "delete what the run in this folder created with `amiproof destroy --run {}`, move its folder away, and try again",
                         folder.id
                     ),
                 ));

@@ -36,7 +36,8 @@ use crate::signals::{SignalEvent, Signals};
 pub(super) enum Past<'a> {
     /// The newest report in the folder of runs.
     Folder,
-    /// What a store has for the run of this name, which may be in it already: asked once the name is known.
+    /// Asks a history store for the report, once the run has its name: the store may already contain this run, which is not to be compared
+    /// with itself.
     Store(&'a dyn Fn(&RunId) -> Option<Arc<Report>>),
 }
 
@@ -252,7 +253,7 @@ pub(crate) fn resumed(
     if let Some(shard) = args.shard {
         if !nothing_was_made && !args.target.lab {
             return Err(Failure::usage(
-                "the nodes that a run created are tested and scanned by that run, in one piece",
+                "the nodes that a run created are tested and scanned by that run, which cannot be divided any more",
                 "use 'amiproof run --shard', or nodes that exist (`nodes: {selector: ..}`)",
             ));
         }

@@ -214,7 +214,7 @@ fn what_a_store_of_shards_cannot_do_is_refused_with_what_to_do() {
         ([&lab[..], &["--shard", "1/2"]].concat(), 2, "name it with --run, for example the number"),
         (vec!["apply", "--lab", "--file", file, "--store", store], 2, "name the shard with --shard"),
         (vec!["merge", "--store", store, "tonigth"], 2, "did you mean 'tonight'?"),
-        (vec!["merge", "--store", store, "Tonight"], 2, "as its shards were named with --run"),
+        (vec!["merge", "--store", store, "Tonight"], 2, "give the run ID that the shards were started with"),
         (vec!["merge", "--region", "us-west-2", "tonight"], 2, "--store"),
         ([&lab[..], &["--run", "tonight", "--shard", "job/2"]].concat(), 2, "elsewhere write the shard as I/2"),
     ] {

@@ -227,7 +227,7 @@ impl Run {
         }
         if objects.iter().any(|object| object.to_string().contains(WINDOWS_RELEASE)) {
             let reason = format!(
-                "the nodes have no label {} of a build with base images of its own",
+                "the nodes have no label {} with a build of Windows that amiproof knows",
                 nodes::WINDOWS_BUILD_LABEL
             );
             return Err(CheckError::Undecided(format!("cannot tell which Windows images run: {reason}")));

@@ -99,7 +99,7 @@ pub(super) fn resolve(report: &mut Report) -> Result<(), String> {
                 let missing = || {
                     let FactDifferences { variant: other, node: index, .. } = &differences;
                     format!(
-                        "the facts of {} of {} are those of node {index} of {other}, which it does not have",
+                        "the facts of {} of {} refer to node {index} of {other}, which the report does not have",
                         node.name, variant.name
                     )
                 };
@@ -210,7 +210,10 @@ mod tests {
         let mut written = for_file(&report(&[(None, vec![all.clone(), all.clone(), all])]));
         written.variants[0].nodes.remove(0);
         let error = Report::parse(&serde_json::to_string(&written).unwrap()).unwrap_err().to_string();
-        assert!(error.contains("the facts of n1 of v0 are those of node 1 of v0, which it does not have"), "{error}");
+        assert!(
+            error.contains("the facts of n1 of v0 refer to node 1 of v0, which the report does not have"),
+            "{error}"
+        );
     }
 
     proptest! {

@@ -231,7 +231,7 @@ fn nft(name: &str, from: &str, to: &str) -> Result<Exchange, String> {
                 format!("nft delete table inet {table} 2> /dev/null; ! nft list table inet {table} > /dev/null 2>&1");
             Ok(Exchange::new(apply, undo))
         }
-        (Some(_), Some(_)) => Err("both sides drop, in other tables".to_owned()),
+        (Some(_), Some(_)) => Err("both sides drop, but in different tables".to_owned()),
         (None, None) => Err("both sides have the same value".to_owned()),
     }
 }

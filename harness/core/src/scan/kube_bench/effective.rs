@@ -95,7 +95,7 @@ pub fn reconcile(
                 (Verdict::Pass, true) | (Verdict::Fail(_), false) => "agrees",
                 (Verdict::Pass, false) => {
                     let finding = Finding::new(resource, format!("the kubelet runs with another setting: {}", setting.text))
-                        .with_detail(format!("kube-bench passes {number} by the configuration file; {} says {}", effective.source, setting.text))
+                        .with_detail(format!("by the configuration file, kube-bench passes {number}; according to {}, {}", effective.source, setting.text))
                         .with_remediation("look for the setting in the kubelet's flags and in the drop-ins beside its configuration file, and change it there");
                     wrong_pass.push(Finding {
                         summary: format!("kube-bench passes {number}, but {}", setting.text),
@@ -106,7 +106,7 @@ pub fn reconcile(
                 }
                 (Verdict::Fail(_), true) => {
                     let text = format!(
-                        "{resource}: kube-bench fails {number} by the configuration file, but {} ({})",
+                        "{resource}: kube-bench fails {number} because of the configuration file, but {} (according to {})",
                         setting.text, effective.source
                     );
                     row.decision.verdict =

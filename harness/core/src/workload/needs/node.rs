@@ -108,7 +108,7 @@ pub(super) async fn metrics(context: &Context) -> Result<Metrics, CheckError> {
         if Instant::now() >= deadline {
             return Ok(Metrics::Missing(format!(
                 "the metrics API has no metrics of node {missing}, so nothing can be scaled by them; metrics-server reads them from \
-                 the kubelet's port 10250, which suite kubelet-path asks about"
+                 the kubelet's port 10250, which the suite kubelet-path tests"
             )));
         }
         tokio::select! {
