@@ -142,7 +142,7 @@ test: python oscap shells chromium ## Set up what the tests need and run all of 
 	$(TEST_ENV) $(CARGO) test --locked --workspace --all-targets --no-fail-fast
 	$(TEST_ENV) $(CARGO) test --locked --workspace --doc
 
-chaos: ## Inject a fault at every call of a two-variant run, and those of 10,000 seeds: verdicts must not change, and nothing may be left behind (PROFILE=release is faster)
+chaos: ## Repeat a two-variant run with each fault at each call, and with the faults that 10,000 seeds draw: verdicts must not change, and nothing may be left behind (PROFILE=release is faster)
 	AMIPROOF_CHAOS=all $(CARGO) test --profile $(PROFILE) --locked --workspace --test chaos
 
 test-containers: python ## Run the Docker tests: starts Docker Engine and builds a moto image from Debian and PyPI
