@@ -264,7 +264,7 @@ impl<'a> Check<'a> {
         };
         let before = self.count;
         let value = self.visit(&entry.value, inner, format!("{path}.{tag}"))?;
-        // Unlike our raw types, what is behind a tag cannot be read in part.
+        // Unlike the fields of a raw type, the value of a tag cannot be read in part.
         (self.count == before).then(|| Json::Object(Map::from_iter([((*tag).to_owned(), value)])))
     }
 

@@ -148,7 +148,7 @@ name!(
 );
 
 impl Benchmark {
-    /// The version behind the last dash: `1.0.0` of `cis-al2023-1.0.0`.
+    /// The version after the last dash: `1.0.0` of `cis-al2023-1.0.0`.
     pub fn version(&self) -> &str {
         self.0.rsplit_once('-').map_or("", |(_, version)| version)
     }

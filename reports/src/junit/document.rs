@@ -76,7 +76,7 @@ impl<'a> Document<'a> {
         write(&mut self.writer, Event::End(BytesEnd::new("testsuite")))
     }
 
-    /// Writes what is behind the last suite.
+    /// Writes the end of the document, after the last suite.
     pub(super) fn end(mut self) -> Result<Counted<'a>, RenderError> {
         use std::io::Write as _;
         if !self.is_empty {

@@ -10,7 +10,7 @@ pub const LIMIT: usize = 65_535;
 /// What is kept free for the sentence that says that something was left out.
 const RESERVE: usize = 400;
 
-/// A zero-width space: behind `@` and `#`, and inside addresses, because GitHub links `@name`, `#1` and `https://…`
+/// A zero-width space: put after `@` and `#`, and into addresses, because GitHub links `@name`, `#1` and `https://…`
 /// wherever they are.
 const UNLINKED: char = '\u{200b}';
 

@@ -9,7 +9,7 @@ use crate::process::{run, stderr};
 /// The oldest and the newest release that nodes of a matrix run, with the schemas of which everything must agree.
 const RELEASES: &str = "1.32 1.36";
 
-/// Reads lists of objects, one per line behind the name of their workload, and prints what is wrong with them.
+/// Reads lists of objects, one per line after the name of their workload, and prints what is wrong with them.
 const VALIDATE: &str = r#"
 import json, sys
 import kubernetes_validate

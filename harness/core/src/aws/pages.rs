@@ -3,7 +3,7 @@
 use super::Clients;
 use super::error::AwsError;
 
-/// Reads every page of a listing. `page` requests the page behind a token (`None` for the first) and returns its entries with the next
+/// Reads every page of a listing. `page` requests the page that a token stands for (`None`: the first one) and returns its entries with the next
 /// token. A repeated token ends the listing: no service issues one on purpose. Every page is retried as [`Clients::read`] retries.
 ///
 /// # Errors

@@ -28,7 +28,7 @@ use crate::context::Context;
 
 /// Runs `script` as root in the host's namespaces of a node and waits for its end: a POSIX shell script, or PowerShell on Windows.
 ///
-/// On a host that has no shell of its own (Bottlerocket) the script finds a busybox and its applets behind the host's own programs.
+/// On a host that has no shell of its own (Bottlerocket) the script finds busybox and its applets in PATH, after the host's own programs.
 /// The script is run once: if a channel fails after sending it, no other channel is tried. For a script that changes nothing on the node
 /// there is [`read`].
 ///

@@ -102,7 +102,7 @@ if [ "$size" -le {PIECE} ]; then rm -rf "$d"; fi
     )
 }
 
-/// Prints the piece that begins at a byte, counted from 1, and removes everything behind the last one.
+/// Prints the piece that begins at a byte, counted from 1. After the last piece it removes the folder.
 fn piece(folder: &str, from: usize, is_last: bool) -> String {
     let remove = if is_last { format!("; rm -rf '{folder}'") } else { String::new() };
     format!("tail -c +{from} '{folder}/packed' | head -c {PIECE}{remove}")

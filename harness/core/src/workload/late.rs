@@ -10,7 +10,7 @@ use crate::wait::{Condition, Observed, Progress, Target, pods};
 /// Objects that are not applied at once.
 ///
 /// Clients of `reaches` expectations start when their server is ready, and are told its address, so that a failure to reach it is
-/// a failure of the network and not of timing or DNS. Whatever has an end and is looked at only behind an action starts when its
+/// a failure of the network and not of timing or DNS. Whatever has an end and is looked at only after an action starts when its
 /// turn comes: a Job that reads what an earlier one wrote must not run beside it.
 pub(super) struct DeferredObjects {
     objects: Vec<Waiting>,

@@ -54,7 +54,7 @@ fn is_instance_type(text: &str) -> bool {
     })
 }
 
-/// Whether AWS's naming scheme says Graviton: a `g` among the letters behind the generation, or the first of them all, a1
+/// Whether a type has Graviton processors by AWS's naming scheme: a `g` among the letters after the generation, or a1, the first Graviton family
 /// (EC2 user guide, "Instance type naming conventions").
 fn is_graviton(kind: &str) -> bool {
     let family = kind.split('.').next().unwrap_or_default();

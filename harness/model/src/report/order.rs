@@ -31,7 +31,7 @@ impl Order {
     }
 }
 
-/// A key that sorts `3.2.10` behind `3.2.9`.
+/// A key that sorts `3.2.10` after `3.2.9`.
 pub fn natural(text: &str) -> Vec<(u64, String)> {
     text.split(['.', '/', '-'])
         .map(|part| match part.parse::<u64>() {

@@ -120,7 +120,7 @@ fn controller(pod: &core::Pod) -> (String, String) {
             Some(name) => ("Deployment".to_owned(), name.trim_end_matches('-').to_owned()),
             None => ("ReplicaSet".to_owned(), owner.name.clone()),
         },
-        // A CronJob names its Jobs with the minute of their schedule behind a dash.
+        // A CronJob names its Jobs with the minute of their schedule after a dash.
         ("Job", _) => match owner.name.rsplit_once('-') {
             Some((name, minute)) if minute.len() == 8 && minute.bytes().all(|byte| byte.is_ascii_digit()) => {
                 ("CronJob".to_owned(), name.to_owned())

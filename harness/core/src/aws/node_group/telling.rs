@@ -110,7 +110,7 @@ fn without_time(line: &str) -> &str {
         && stamp.starts_with(|c: char| c.is_ascii_digit())
     {
         let rest = line.get(stamp.len() + 1..).unwrap_or_default();
-        // A journal in short-iso names the host behind the time; a log file does not.
+        // A journal in short-iso names the host after the time; a log file does not.
         let has_host = !host.ends_with(':') && !host.contains('[') && rest.len() > host.len();
         return if has_host { rest.get(host.len() + 1..).unwrap_or_default() } else { rest };
     }

@@ -45,7 +45,7 @@ fn foreign(what: &'static str, instead: &'static str) -> ImportError {
     ImportError::Foreign { what, instead }
 }
 
-/// A log of kube-bench: its text output, or JSON after other lines or behind the prefixes of `kubectl logs`.
+/// A log of kube-bench: its text output, or JSON after other lines or after the prefixes of `kubectl logs`.
 fn is_log_of_kube_bench(head: &str) -> bool {
     let is_result = |line: &str| ["[PASS] ", "[FAIL] ", "[WARN] "].iter().any(|word| line.starts_with(word));
     let is_json = |line: &str| line.starts_with("{\"Controls\"") || line.starts_with("[{\"id\"");

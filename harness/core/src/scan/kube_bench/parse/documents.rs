@@ -76,7 +76,7 @@ struct Answers {
 }
 
 /// Reads what `kube-bench run --json` wrote: objects with `Controls` and `Totals`, with `--nototals` bare arrays of sections, single
-/// sections as versions before 0.3 wrote them, or lists of any of these (`jq -s`). Lines before, between and behind them do not matter, nor
+/// sections as versions before 0.3 wrote them, or lists of any of these (`jq -s`). Lines before, between and after them do not matter, nor
 /// do the prefixes and timestamps of `kubectl logs`. One output per run and benchmark: a second answer to a control is another run's.
 ///
 /// # Errors
@@ -179,7 +179,7 @@ fn sources(text: &str) -> Vec<Cow<'_, str>> {
     sources.into_iter().map(|(_, text)| Cow::Owned(text)).collect()
 }
 
-/// A line as container runtimes keep it on the node, behind its stamp: `stdout F …`, and with `P` where the next one continues with it.
+/// A line as container runtimes keep it on the node, after its timestamp: `stdout F …`, or with `P` if the next line continues it.
 fn framed(line: &str) -> Option<(&str, bool)> {
     let line = line.strip_prefix("stdout ").or_else(|| line.strip_prefix("stderr "))?;
     match line.strip_prefix("F ") {
