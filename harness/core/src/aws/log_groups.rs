@@ -15,15 +15,14 @@ pub fn of_cluster(cluster: &str) -> String {
 }
 
 /// Whether a log group exists
-/// ([DescribeLogGroups](https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_DescribeLogGroups.html)). Sent once: the
-/// caller can do without the answer.
+/// ([DescribeLogGroups](https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_DescribeLogGroups.html)).
 ///
 /// # Errors
-/// If CloudWatch Logs does not answer, or the request is denied.
+/// [`AwsError`]; transient errors are retried, a denied request is not.
 pub async fn exists(clients: &Clients, name: &str) -> Result<bool, AwsError> {
-    let answer =
-        ask(clients, &LOGS, "DescribeLogGroups", format!("log group {name}"), json!({"logGroupNamePrefix": name}))
-            .await?;
+    let body = json!({"logGroupNamePrefix": name});
+    let asked = || ask(clients, &LOGS, "DescribeLogGroups", format!("log group {name}"), body.clone());
+    let answer = clients.read(asked).await?;
     let groups = answer["logGroups"].as_array().into_iter().flatten();
     Ok(groups.into_iter().any(|group| group["logGroupName"] == name))
 }
