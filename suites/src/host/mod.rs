@@ -114,12 +114,12 @@ impl RemoteAccess {
         let groups: BTreeSet<String> = hosts.iter().flat_map(|(_, host)| host.groups.iter().cloned()).collect();
         let rules = hosts::ingress(clients, &groups).await.doing("reading the security groups of the nodes")?;
         let name = &context.matrix.cluster.name;
-        let cluster = cluster::describe(clients, name).await.doing(format!("reading the cluster {name}"))?;
+        let cluster = cluster::described(clients, name).await.doing(format!("reading the cluster {name}"))?;
         let inside = groups.into_iter().chain(cluster.and_then(|cluster| cluster.security_group_id)).collect();
         let mut remote_access = false;
         if let Some(group) = context.node_group() {
             let found =
-                node_group::describe(clients, name, group).await.doing(format!("reading the node group {group}"))?;
+                node_group::described(clients, name, group).await.doing(format!("reading the node group {group}"))?;
             remote_access = found.is_some_and(|group| group.remote_access().is_some());
         }
         Ok(Ok(Self { hosts, rules, inside, remote_access }))

@@ -28,7 +28,9 @@ pub mod ready;
 pub mod sctp;
 pub mod webhooks;
 
-use amiproof_core::aws::instances::{self, Instance};
+use std::time::Duration;
+
+use amiproof_core::aws::instances::{self, Instance, OfRun};
 use amiproof_core::check::{CheckError, Doing as _};
 use amiproof_core::cluster;
 use amiproof_core::context::Context;
@@ -53,11 +55,19 @@ pub(crate) fn placements(nodes: &[NodeRecord]) -> Vec<Placement> {
     nodes.iter().map(placement).collect()
 }
 
+/// How old the list of instances may be: the checks that use it start at the same time.
+const LATELY: Duration = Duration::from_secs(30);
+
 /// The instances of the variant's node group, or those of its nodes if other labels select them; `None` if no
 /// AWS account is involved.
 pub(crate) async fn instances(context: &Context) -> Result<Option<Vec<Instance>>, CheckError> {
     let Some(clients) = &context.aws else { return Ok(None) };
     let found = match context.node_group() {
+        Some(name) if context.variant.made().is_some() => {
+            let group = OfRun { cluster: &context.matrix.cluster.name, run: &context.run, name };
+            instances::running(clients, group, LATELY).await
+        }
+        // Of another run, or of nobody's.
         Some(group) => instances::of_node_group(clients, &context.matrix.cluster.name, group).await,
         None => {
             let ids: Vec<&str> = context.nodes.iter().filter_map(|node| node.instance_id.as_deref()).collect();

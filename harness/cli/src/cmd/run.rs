@@ -356,7 +356,9 @@ async fn execute(
     report.cost = bill::of_run(&ledger, &report, &prices);
     progress.borrow_mut().finish();
     if let Some(clients) = &connection.clients {
-        tracing::info!("{}", clients.calls());
+        let calls = clients.calls();
+        tracing::info!("{calls}");
+        tracing::info!("by operation: {}", calls.by_operation().join(", "));
     }
     if let Some(copying) = copying {
         copying.end().await;

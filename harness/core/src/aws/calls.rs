@@ -1,5 +1,6 @@
 //! Counts the calls to AWS: an account has limits on them that everything in it shares.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,18 +8,26 @@ use std::sync::{Arc, Mutex, PoisonError};
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::context::BeforeTransmitInterceptorContextRef;
 use aws_smithy_runtime_api::client::interceptors::{Intercept, dyn_dispatch_hint};
+use aws_smithy_runtime_api::client::orchestrator::Metadata;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
 
-/// How many requests were sent to each service, by its name in the SDK or that of its endpoint (`ec2`). Every attempt counts, as it does to AWS. Requests for
-/// credentials, to presigned addresses and to clusters are not among them.
+/// How many requests were sent, by service (its name in the SDK or that of its endpoint: `ec2`) and operation (`DescribeInstances`). Every attempt counts,
+/// as it does to AWS. Requests for credentials, to presigned addresses and to clusters are not among them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Calls(BTreeMap<&'static str, u64>);
+pub struct Calls(BTreeMap<(&'static str, String), u64>);
 
 impl Calls {
     /// To all services together.
     pub fn total(&self) -> u64 {
         self.0.values().sum()
+    }
+
+    /// One line for each operation, most used first: `ec2 DescribeInstances 17`.
+    pub fn by_operation(&self) -> Vec<String> {
+        let mut operations: Vec<_> = self.0.iter().collect();
+        operations.sort_by_key(|(_, count)| Reverse(**count));
+        operations.iter().map(|((service, operation), count)| format!("{service} {operation} {count}")).collect()
     }
 }
 
@@ -27,7 +36,11 @@ impl fmt::Display for Calls {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let total = self.total();
         write!(out, "{total} {} to AWS", if total == 1 { "call" } else { "calls" })?;
-        for (index, (service, count)) in self.0.iter().enumerate() {
+        let mut services = BTreeMap::<&str, u64>::new();
+        for ((service, _), count) in &self.0 {
+            *services.entry(service).or_default() += count;
+        }
+        for (index, (service, count)) in services.iter().enumerate() {
             write!(out, "{} {service} {count}", if index == 0 { ":" } else { "," })?;
         }
         Ok(())
@@ -50,8 +63,9 @@ impl Counter {
     }
 
     /// Counts one more.
-    pub(super) fn add(&self, service: &'static str) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner).0.entry(service).or_default() += 1;
+    pub(super) fn add(&self, service: &'static str, operation: &str) {
+        let mut calls = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *calls.0.entry((service, operation.to_owned())).or_default() += 1;
     }
 }
 
@@ -72,9 +86,9 @@ impl Intercept for CountedClient {
         &self,
         _context: &BeforeTransmitInterceptorContextRef<'_>,
         _components: &RuntimeComponents,
-        _config: &mut ConfigBag,
+        config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        self.counter.add(self.service);
+        self.counter.add(self.service, config.load::<Metadata>().map_or("unknown operation", Metadata::name));
         Ok(())
     }
 }
@@ -84,13 +98,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn calls_are_counted_by_service() {
+    fn calls_are_counted_by_service_and_operation() {
         let counter = Counter::default();
         assert_eq!(counter.calls().to_string(), "0 calls to AWS");
-        counter.add(counter.of("aws_sdk_ec2").service);
+        counter.add(counter.of("aws_sdk_ec2").service, "DescribeVolumes");
         assert_eq!(counter.calls().to_string(), "1 call to AWS: ec2 1");
-        counter.add(counter.of("aws_sdk_eks").service);
-        counter.add(counter.of("aws_sdk_ec2").service);
-        assert_eq!(counter.calls().to_string(), "3 calls to AWS: ec2 2, eks 1");
+        counter.add(counter.of("aws_sdk_eks").service, "DescribeCluster");
+        counter.add(counter.of("aws_sdk_ec2").service, "DescribeInstances");
+        counter.add(counter.of("aws_sdk_ec2").service, "DescribeInstances");
+        assert_eq!(counter.calls().to_string(), "4 calls to AWS: ec2 3, eks 1");
+        assert_eq!(
+            counter.calls().by_operation(),
+            ["ec2 DescribeInstances 2", "ec2 DescribeVolumes 1", "eks DescribeCluster 1"]
+        );
     }
 }

@@ -18,6 +18,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use super::calls::{Calls, Counter};
 use super::clock::{Clock, Skew};
 use super::error::{AwsError, Class, Explain as _};
+use super::recent::{DESCRIPTION, RecentAnswers, SeenOnline};
 use super::{http, retry};
 use crate::transport::{self, Transport};
 
@@ -112,6 +113,9 @@ struct Shared {
     transport: Transport,
     clock: Clock,
     counter: Counter,
+    recent: RecentAnswers,
+    online: SeenOnline,
+    provider_changes: tokio::sync::Mutex<()>,
     node_group_changes: Semaphore,
     reads: Semaphore,
 }
@@ -168,6 +172,9 @@ impl Clients {
             transport,
             clock: clock.clone(),
             counter: counter.clone(),
+            recent: RecentAnswers::default(),
+            online: SeenOnline::default(),
+            provider_changes: tokio::sync::Mutex::default(),
             node_group_changes: Semaphore::new(NODE_GROUP_CHANGES),
             reads: Semaphore::new(READS),
             config: config.clone(),
@@ -249,8 +256,45 @@ impl Clients {
     }
 
     /// Counts a request that is sent without an SDK.
-    pub(super) fn count(&self, service: &'static str) {
-        self.shared.counter.add(service);
+    pub(super) fn count(&self, service: &'static str, operation: &str) {
+        self.shared.counter.add(service, operation);
+    }
+
+    /// An answer that parts of a run share, as of at most five minutes ago. `ask` makes the request, and is called by one of those that ask for the same at the
+    /// same time.
+    ///
+    /// # Errors
+    /// Those of `ask`.
+    pub(crate) async fn shared_answer<V, Fut>(
+        &self,
+        about: (&'static str, &str),
+        ask: impl FnOnce() -> Fut,
+    ) -> Result<V, AwsError>
+    where
+        V: Clone + Send + Sync + 'static,
+        Fut: Future<Output = Result<V, AwsError>>,
+    {
+        self.shared.recent.get(about, DESCRIPTION, ask).await
+    }
+
+    /// Forgets what [`Self::shared_answer`] keeps, so that the next caller asks.
+    pub(crate) fn forget_answer(&self, about: (&'static str, &str)) {
+        self.shared.recent.forget(about);
+    }
+
+    /// Answers that parts of a run share.
+    pub(super) fn recent(&self) -> &RecentAnswers {
+        &self.shared.recent
+    }
+
+    /// Which agents were seen online.
+    pub(super) fn online(&self) -> &SeenOnline {
+        &self.shared.online
+    }
+
+    /// Waits for the one permit to create OpenID Connect providers: variants that need that of their cluster at the same time create it once.
+    pub(crate) async fn provider_permit(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.shared.provider_changes.lock().await
     }
 
     /// What was sent to AWS so far.

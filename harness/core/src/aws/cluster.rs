@@ -156,6 +156,14 @@ pub async fn describe(clients: &Clients, name: &str) -> Result<Option<ClusterEnd
     Ok(found(answer)?.and_then(|answer| answer.cluster).map(|cluster| endpoint_of(name, &cluster)))
 }
 
+/// As [`describe`], as of at most five minutes ago: for what does not change while a run uses the cluster, such as its issuer.
+///
+/// # Errors
+/// Those of [`describe`].
+pub async fn described(clients: &Clients, name: &str) -> Result<Option<ClusterEndpoint>, AwsError> {
+    clients.shared_answer(("DescribeCluster", name), || describe(clients, name)).await
+}
+
 fn endpoint_of(name: &str, cluster: &aws_sdk_eks::types::Cluster) -> ClusterEndpoint {
     let network = cluster.kubernetes_network_config();
     let service_cidr = network.and_then(|network| network.service_ipv4_cidr().or_else(|| network.service_ipv6_cidr()));

@@ -1,5 +1,10 @@
 //! The EC2 instances behind a node group.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use amiproof_model::name::RunId;
 use aws_sdk_ec2::types::Filter;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -7,6 +12,7 @@ use jiff::Timestamp;
 
 use super::Clients;
 use super::error::{AwsError, Explain as _};
+use super::names::RUN_TAG;
 
 /// An instance of a node group.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,18 +83,58 @@ impl std::fmt::Display for Launched {
     }
 }
 
-/// Every instance of a node group that EC2 still lists, oldest first: also those that were terminated within the last hour, perhaps while
-/// they booted.
+/// A node group that a run created.
+#[derive(Clone, Copy, Debug)]
+pub struct OfRun<'a> {
+    /// The cluster.
+    pub cluster: &'a str,
+    /// The run, whose tag its launch template puts on each instance.
+    pub run: &'a RunId,
+    /// Its name.
+    pub name: &'a str,
+}
+
+/// Every instance of a node group that EC2 still lists, oldest first, as of at most `age` ago: also those that were terminated within the last hour,
+/// perhaps while they booted. One request serves all node groups of the run.
 ///
 /// # Errors
 /// [`AwsError`] of [DescribeInstances](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstances.html).
 /// Transient errors (throttling, 5xx, broken connections) are retried; a denied request is not.
-pub async fn launched(clients: &Clients, cluster: &str, node_group: &str) -> Result<Vec<Launched>, AwsError> {
-    let filters = [("tag:eks:cluster-name", vec![cluster]), ("tag:eks:nodegroup-name", vec![node_group])];
-    let found = described(clients, &filters, &format!("instances of node group {node_group}")).await?;
-    let mut all: Vec<Launched> = found.into_iter().map(Launched::from).collect();
-    all.sort_by(|a, b| (a.instance.launched, &a.instance.id).cmp(&(b.instance.launched, &b.instance.id)));
-    Ok(all)
+pub async fn launched(clients: &Clients, group: OfRun<'_>, age: Duration) -> Result<Vec<Launched>, AwsError> {
+    let about = format!("{} {}", group.cluster, group.run);
+    let ask = || of_run(clients, group.cluster, group.run);
+    let all = clients.recent().get(("instances of a run", &about), age, ask).await?;
+    Ok(all.get(group.name).cloned().unwrap_or_default())
+}
+
+/// The starting and running instances of a node group of a run, oldest first, as of at most `age` ago: as [`launched`].
+///
+/// # Errors
+/// Those of [`launched`].
+pub async fn running(clients: &Clients, group: OfRun<'_>, age: Duration) -> Result<Vec<Instance>, AwsError> {
+    let launched = launched(clients, group, age).await?.into_iter();
+    let is_running = |instance: &Instance| matches!(instance.state.as_str(), "pending" | "running");
+    Ok(launched.map(|launched| launched.instance).filter(is_running).collect())
+}
+
+/// The instances of a run by node group, oldest first within each.
+async fn of_run(
+    clients: &Clients,
+    cluster: &str,
+    run: &RunId,
+) -> Result<Arc<BTreeMap<String, Vec<Launched>>>, AwsError> {
+    let run_tag = format!("tag:{RUN_TAG}");
+    let filters = [("tag:eks:cluster-name", vec![cluster]), (run_tag.as_str(), vec![run.as_str()])];
+    let mut groups = BTreeMap::<String, Vec<Launched>>::new();
+    for instance in described(clients, &filters, &format!("instances of run {run}")).await? {
+        let tag = instance.tags().iter().find(|tag| tag.key() == Some("eks:nodegroup-name"));
+        let group = tag.and_then(|tag| tag.value()).unwrap_or_default().to_owned();
+        groups.entry(group).or_default().push(instance.into());
+    }
+    for group in groups.values_mut() {
+        group.sort_by(|a, b| (a.instance.launched, &a.instance.id).cmp(&(b.instance.launched, &b.instance.id)));
+    }
+    Ok(Arc::new(groups))
 }
 
 impl From<aws_sdk_ec2::types::Instance> for Launched {

@@ -36,6 +36,7 @@ pub(crate) mod pages;
 pub mod partition;
 pub mod presigned;
 pub mod quotas;
+mod recent;
 pub mod registry;
 pub(crate) mod retry;
 pub mod security_hub;

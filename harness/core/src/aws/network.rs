@@ -21,7 +21,7 @@ pub const TEMPLATE: &str = include_str!("../../templates/network.json");
 /// The path of every IAM role of the stack.
 pub const ROLE_PATH: &str = "/amiproof/";
 
-const POLL: Duration = Duration::from_secs(10);
+const POLL: Duration = Duration::from_secs(20);
 /// Zones in which EKS places no control plane (EKS user guide, "View Amazon EKS networking requirements").
 const UNSUPPORTED_ZONES: [&str; 3] = ["use1-az3", "usw1-az2", "cac1-az3"];
 

@@ -83,6 +83,19 @@ pub(crate) async fn find(clients: &Clients, url: &str) -> Result<Option<Provider
     }
 }
 
+/// As [`find`], as of at most five minutes ago if there is one; that there is none is never an old answer.
+///
+/// # Errors
+/// Those of [`find`].
+pub(crate) async fn known(clients: &Clients, url: &str) -> Result<Option<Provider>, AwsError> {
+    const OPERATION: &str = "GetOpenIDConnectProvider";
+    let provider = clients.shared_answer((OPERATION, url), || find(clients, url)).await?;
+    if provider.is_none() {
+        clients.forget_answer((OPERATION, url));
+    }
+    Ok(provider)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -66,7 +66,7 @@ pub(super) async fn post(clients: &Clients, wanted: Request<'_>) -> Result<(Stat
         post = post.header(key, value);
     }
     let post = post.body(body.into_bytes()).map_err(|error| request(error.to_string()))?;
-    clients.count(service);
+    clients.count(service, operation);
     let asked = async {
         let response = clients.transport().send(reqwest::Client::builder(), post).await?;
         Ok::<_, Unanswered>((response.status(), response.text().await?))

@@ -9,11 +9,14 @@ use tokio::time::Instant;
 use super::Clients;
 use super::error::{AwsError, Class, Explain as _};
 
-/// How often to look at a command.
-const COMMAND_POLL: Duration = Duration::from_secs(3);
+/// When to look at a command first: most are short, and are delivered within some 2 s.
+const FIRST_LOOK: Duration = Duration::from_secs(3);
+
+/// The longest pause between two looks at a command; each is as long as the command has taken so far.
+const LONGEST_PAUSE: Duration = Duration::from_secs(20);
 
 /// How often to look at agents.
-const PING_POLL: Duration = Duration::from_secs(10);
+const PING_POLL: Duration = Duration::from_secs(20);
 
 /// The ping status (`Online`, `ConnectionLost`, `Inactive`) of those instances that are managed at all.
 ///
@@ -36,10 +39,29 @@ pub async fn ping_status(clients: &Clients, instance_ids: &[String]) -> Result<B
             .await?;
         for instance in answer.instance_information_list() {
             let status = instance.ping_status().map_or("unknown", |status| status.as_str());
-            known.insert(instance.instance_id().unwrap_or_default().to_owned(), status.to_owned());
+            let id = instance.instance_id().unwrap_or_default();
+            if status == "Online" {
+                clients.online().add(id);
+            }
+            known.insert(id.to_owned(), status.to_owned());
         }
     }
     Ok(known)
+}
+
+/// How long an agent that was online counts as online. Systems Manager itself notices only after minutes that one is gone, because agents report every five minutes.
+const STILL_ONLINE: Duration = Duration::from_secs(5 * 60);
+
+/// As [`ping_status`], except that an agent that was online within the last five minutes is not asked for again.
+///
+/// # Errors
+/// Those of [`ping_status`].
+pub async fn recent_status(clients: &Clients, instance_ids: &[String]) -> Result<BTreeMap<String, String>, AwsError> {
+    let (online, unknown): (Vec<String>, Vec<String>) =
+        instance_ids.iter().cloned().partition(|id| clients.online().has(id, STILL_ONLINE));
+    let mut status = ping_status(clients, &unknown).await?;
+    status.extend(online.into_iter().map(|id| (id, "Online".to_owned())));
+    Ok(status)
 }
 
 /// Waits until the agents of all instances are online, because some register only after their node is Ready. Returns the last ping status
@@ -55,7 +77,7 @@ pub async fn wait_online(
 ) -> Result<BTreeMap<String, String>, AwsError> {
     let until = Instant::now() + amiproof_time::scaled(within);
     loop {
-        let status = ping_status(clients, instance_ids).await?;
+        let status = recent_status(clients, instance_ids).await?;
         let all = instance_ids.iter().all(|id| status.get(id).is_some_and(|status| status == "Online"));
         if all || Instant::now() >= until {
             return Ok(status);
@@ -94,8 +116,11 @@ pub async fn run(
 ) -> Result<CommandOutput, AwsError> {
     let until = Instant::now() + deadline;
     let command_id = send(clients, instance_id, document, commands).await?;
+    let (mut pause, mut waited) = (FIRST_LOOK, Duration::ZERO);
     loop {
-        clients.pause(COMMAND_POLL).await;
+        clients.pause(pause).await;
+        waited += pause;
+        pause = waited.min(LONGEST_PAUSE);
         let answer = clients.ssm.get_command_invocation().command_id(&command_id).instance_id(instance_id).send().await;
         match answer.explain("GetCommandInvocation", instance_id) {
             Ok(answer) if is_over(answer.status()) => {

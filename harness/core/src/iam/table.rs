@@ -58,7 +58,8 @@ const EC2: &[Action] = &[
 const IAM: &[Action] = &[
     Action::call("iam:GetRole", &[Doctor], &scope::ROLES, "the role of an assumed role")
         .unreached(&[Doctor], "the caller of the lab is a user"),
-    Action::call("iam:ListAttachedRolePolicies", CHECKS, &scope::ROLES, "host, eks-cis, scans: what nodes may do"),
+    Action::call("iam:ListAttachedRolePolicies", CHECKS, &scope::ROLES, "host, eks-cis, scans: what nodes may do")
+        .unreached(&[Apply], "in the lab policies can be simulated, which tells more"),
     Action::call("iam:ListRolePolicies", CHECKS, &scope::ROLES, "host, eks-cis: what nodes may do")
         .unreached(&[Apply], OF_HOSTS),
     Action::call("iam:SimulatePrincipalPolicy", CHECKS, &scope::ROLES, "host, eks-cis, os-cis: what nodes may do")

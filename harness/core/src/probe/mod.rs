@@ -151,7 +151,7 @@ async fn through_agent(
 /// The instance of a node, if its agent answers; otherwise why it does not.
 async fn answering<'a>(clients: &aws::Clients, node: &'a NodeRecord) -> Result<&'a str, String> {
     let instance = node.instance_id.as_deref().ok_or("the node is not an EC2 instance")?;
-    let status = aws::ssm::ping_status(clients, &[instance.to_owned()]).await.map_err(|error| error.to_string())?;
+    let status = aws::ssm::recent_status(clients, &[instance.to_owned()]).await.map_err(|error| error.to_string())?;
     match status.get(instance).map(String::as_str) {
         Some("Online") => Ok(instance),
         Some(other) => Err(format!("the agent of {instance} is {other}")),

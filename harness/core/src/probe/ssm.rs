@@ -15,7 +15,7 @@ use super::{Channel, Error, Output, packed};
 use crate::aws::{Clients, ssm};
 
 /// Characters per piece, below what GetCommandInvocation shows.
-const PIECE: usize = 20_000;
+const PIECE: usize = 23_000;
 /// Deadline for reading one piece, and for delivering a command.
 const DELIVERY: Duration = Duration::from_secs(60);
 
@@ -42,6 +42,7 @@ impl Agent<'_> {
         let (size, folder, mut text) = head(&first.stdout).ok_or_else(|| {
             self.lost(format!("exit code {}: {} {}", first.code, tail(&first.stdout), tail(&first.stderr)))
         })?;
+        tracing::debug!(node = self.node.name, size, "reads a packed result through Systems Manager");
         while text.len() < size {
             let is_last = text.len() + PIECE >= size;
             let line = (self.road)(&piece(&folder, text.len() + 1, is_last));
@@ -137,7 +138,7 @@ mod tests {
 
     #[test]
     fn pieces_follow_each_other_and_the_last_one_removes_the_folder() {
-        assert_eq!(piece("/run/a", 20_001, false), "tail -c +20001 '/run/a/packed' | head -c 20000");
+        assert_eq!(piece("/run/a", 20_001, false), "tail -c +20001 '/run/a/packed' | head -c 23000");
         assert!(piece("/run/a", 20_001, true).ends_with("; rm -rf '/run/a'"));
     }
 }

@@ -106,7 +106,8 @@ const ACTIONS: &[Action] = &[
     Action::call("inspector2:DeleteCisScanConfiguration", &[Scan], &scope::OWN_SCANS, "os-cis"),
     Action::call("inspector2:DeleteCisScanConfiguration", REMOVES, &scope::OWN_SCANS, "what is left of a run")
         .unreached(REMOVES, "a scan deletes its own"),
-    Action::call("inspector2:ListCisScanConfigurations", &[Scan, Destroy, Sweep], &EVERYTHING, "scans of runs"),
+    Action::call("inspector2:ListCisScanConfigurations", &[Scan, Destroy, Sweep], &EVERYTHING, "scans of runs")
+        .unreached(&[Scan], "in the lab no `scan` continues one that an earlier process started"),
 ];
 
 /// The configuration that an earlier process of this run created for the same scan, if it still exists: its scan may be in progress, and a

@@ -16,6 +16,7 @@ use super::query::Query;
 use super::reach::{Cx, Reach};
 use super::removal::{persist, tags_of, take};
 use crate::aws::error::{AwsError, Class, Explain as _, found};
+use crate::aws::instances::OfRun;
 use crate::aws::node_group::watch::{End, Watch};
 use crate::aws::node_group::{self, NodeGroup, Plan, evidence};
 use crate::aws::{Clients, names};
@@ -123,10 +124,11 @@ pub async fn provision(
     let mut attempt = 1;
     loop {
         let created = Instant::now();
-        let key = create(clients, ledger, plan, &name).await?;
+        let (key, is_new) = create(clients, ledger, plan, &name).await?;
         let deadline = created + amiproof_time::limit(plan.variant.timeouts.nodes_ready);
-        let mut watch = Watch::new(clients, plan.cluster, &name);
-        match watch.until(deadline, wanted, tell).await? {
+        let group = OfRun { cluster: plan.cluster, run: &plan.tags.run, name: &name };
+        let mut watch = Watch::new(clients, group);
+        match watch.until(deadline, (wanted, is_new), tell).await? {
             End::Active => return Ok(NodeGroup { name, created }),
             End::NotJoined { message } => {
                 let learned = evidence::collect(clients, plan.variant.family, &watch).await;
@@ -153,17 +155,22 @@ fn deletion_deadline() -> Duration {
     Duration::from_secs(20 * 60)
 }
 
-/// Creates the node group, or adopts the node group of an interrupted run.
-async fn create(clients: &Clients, ledger: &Ledger, plan: &Plan<'_>, name: &str) -> Result<Key, node_group::Error> {
+/// Creates the node group, or adopts the node group of an interrupted run; whether it is new.
+async fn create(
+    clients: &Clients,
+    ledger: &Ledger,
+    plan: &Plan<'_>,
+    name: &str,
+) -> Result<(Key, bool), node_group::Error> {
     if let Some(entry) = ledger.standing(KIND, name)
         && entry.state == State::Created
     {
-        let there = node_group::describe(clients, plan.cluster, name).await?;
-        if there.is_some_and(|group| group.status() != Some(&NodegroupStatus::Deleting)) {
-            return Ok(entry.key);
+        match node_group::describe(clients, plan.cluster, name).await? {
+            Some(group) if group.status() != Some(&NodegroupStatus::Deleting) => return Ok((entry.key, false)),
+            // An earlier process of the run deleted it, and was killed before it could record that.
+            Some(_) => node_group::wait_gone(clients, plan.cluster, name, deletion_deadline()).await?,
+            None => {}
         }
-        // An earlier process of the run deleted it, and was killed before it could record that.
-        node_group::wait_gone(clients, plan.cluster, name, deletion_deadline()).await?;
         ledger.gone(entry.key).await?;
     }
     let resource = Resource::new(KIND, name)
@@ -180,7 +187,7 @@ async fn create(clients: &Clients, ledger: &Ledger, plan: &Plan<'_>, name: &str)
             clients.write_idempotent(|| create_once(&request, &asked)).await.map_err(node_group::Error::from)
         })
         .await?;
-    Ok(created.key)
+    Ok((created.key, true))
 }
 
 /// Exactly the fields that EKS allows beside a launch template with an image: no `amiType`, `version`, `releaseVersion`, `diskSize`

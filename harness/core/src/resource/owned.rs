@@ -84,6 +84,14 @@ impl Claim {
         }
     }
 
+    /// The id of the resource, if the ledger has it and the service never reuses ids.
+    pub(super) fn id(&self) -> Option<&str> {
+        match self {
+            Self::Run { id, .. } => id.as_deref(),
+            Self::Expired(_) => None,
+        }
+    }
+
     /// This claim, for another resource than the one whose id the ledger has.
     pub(crate) fn without_id(&self) -> Self {
         match self {

@@ -63,7 +63,7 @@ impl Kind for EksPodIdentityAssociation {
     ) -> BoxFuture<'a, Result<Removed, NotDeleted>> {
         async move {
             let (cx, (cluster, subject)) = (reach.aws()?, target.in_cluster()?);
-            let read = read(cx, cluster, subject).await;
+            let read = read(cx, cluster, subject, claim.id()).await;
             take(claim, read, |owned| delete(cx, cluster, subject, owned)).await
         }
         .boxed()
@@ -88,7 +88,8 @@ const ACTIONS: &[Action] = &[
     Action::call("eks:DescribePodIdentityAssociation", WORKLOADS, &scope::POD_IDENTITIES, "who owns an association"),
     Action::call("eks:DescribePodIdentityAssociation", REMOVES, &scope::ALL_POD_IDENTITIES, "who owns an association")
         .unreached(REMOVES, WITH_CLUSTER),
-    Action::call("eks:ListPodIdentityAssociations", WORKLOADS, &scope::CLUSTER, "associations that exist"),
+    Action::call("eks:ListPodIdentityAssociations", WORKLOADS, &scope::CLUSTER, "associations that exist")
+        .unreached(WORKLOADS, "in the lab no answer about an association is lost"),
     Action::call(
         "eks:ListPodIdentityAssociations",
         REMOVES,
@@ -178,21 +179,43 @@ fn parts(subject: &str) -> (&str, &str) {
     subject.split_once('/').unwrap_or((subject, "default"))
 }
 
-async fn read(cx: Cx<'_>, cluster: &str, subject: &str) -> Result<Option<(String, LiveState)>, AwsError> {
+/// The association with this id, or the one that its service account has now.
+async fn read(
+    cx: Cx<'_>,
+    cluster: &str,
+    subject: &str,
+    id: Option<&str>,
+) -> Result<Option<(String, LiveState)>, AwsError> {
+    if let Some(id) = id
+        && let Some(there) = read_by_id(cx, cluster, subject, id).await?
+    {
+        return Ok(Some(there));
+    }
     let (namespace, account) = parts(subject);
     let list = || async {
         let request = cx.clients.eks.list_pod_identity_associations().cluster_name(cluster).namespace(namespace);
         request.service_account(account).send().await.explain("ListPodIdentityAssociations", subject)
     };
     let listed = found(cx.clients.read(list).await)?.and_then(|answer| answer.associations).unwrap_or_default();
-    let Some(id) = listed.into_iter().find_map(|association| association.association_id) else { return Ok(None) };
+    match listed.into_iter().find_map(|association| association.association_id) {
+        Some(id) => read_by_id(cx, cluster, subject, &id).await,
+        None => Ok(None),
+    }
+}
+
+async fn read_by_id(
+    cx: Cx<'_>,
+    cluster: &str,
+    subject: &str,
+    id: &str,
+) -> Result<Option<(String, LiveState)>, AwsError> {
     let describe = || async {
-        let request = cx.clients.eks.describe_pod_identity_association().cluster_name(cluster).association_id(&id);
+        let request = cx.clients.eks.describe_pod_identity_association().cluster_name(cluster).association_id(id);
         request.send().await.explain("DescribePodIdentityAssociation", subject)
     };
     let Some(answer) = found(cx.clients.read(describe).await)? else { return Ok(None) };
     let tags = answer.association().map(|association| tags_of(association.tags())).unwrap_or_default();
-    Ok(Some((id.clone(), LiveState { tags, id: Some(id) })))
+    Ok(Some((id.to_owned(), LiveState { tags, id: Some(id.to_owned()) })))
 }
 
 async fn delete(cx: Cx<'_>, cluster: &str, subject: &str, owned: Owned<String>) -> Result<(), NotDeleted> {

@@ -98,12 +98,7 @@ const ACTIONS: &[Action] = &[
     Action::behind("iam:ListRolePolicies", REMOVES, &scope::OWN_ROLES, "AWS::IAM::Role"),
     Action::call("iam:ListRoles", REMOVES, &EVERYTHING, "roles of runs"),
     Action::call("iam:ListRoleTags", &[Apply, Test, Destroy, Sweep], &scope::OWN_ROLES, "who owns a role"),
-    Action::call(
-        "iam:ListInstanceProfilesForRole",
-        &[Apply, Test, Destroy, Sweep],
-        &scope::OWN_ROLES,
-        "profiles that hold a role",
-    ),
+    Action::call("iam:ListInstanceProfilesForRole", REMOVES, &scope::OWN_ROLES, "profiles that hold a role"),
     Action::call(
         "iam:RemoveRoleFromInstanceProfile",
         REMOVES,
@@ -175,6 +170,12 @@ async fn create_once(
 
 async fn delete(cx: Cx<'_>, owned: &Owned<String>) -> Result<(), AwsError> {
     let (iam, name) = (&cx.clients.iam, owned.get());
+    let delete = || async { iam.delete_role().role_name(name).send().await.explain("DeleteRole", name) };
+    // The role of a workload has nothing attached, and there is one for each variant.
+    match found(cx.clients.write_idempotent(delete).await) {
+        Err(error) if error.class == Class::InUse => {}
+        done => return done.map(|_| ()),
+    }
     let attached = iam.list_attached_role_policies().role_name(name).send().await;
     let Some(attached) = found(attached.explain("ListAttachedRolePolicies", name))? else { return Ok(()) };
     for policy in attached.attached_policies().iter().filter_map(|policy| policy.policy_arn()) {
@@ -188,7 +189,6 @@ async fn delete(cx: Cx<'_>, owned: &Owned<String>) -> Result<(), AwsError> {
         let request = request.instance_profile_name(profile.instance_profile_name());
         found(request.send().await.explain("RemoveRoleFromInstanceProfile", name))?;
     }
-    let delete = || async { iam.delete_role().role_name(name).send().await.explain("DeleteRole", name) };
     found(cx.clients.until_free(delete).await).map(|_| ())
 }
 

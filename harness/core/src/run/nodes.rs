@@ -16,7 +16,7 @@ use super::recorder::seconds_between;
 use super::session::Session;
 use super::shared::ClusterReady;
 use super::unjoined;
-use crate::aws::instances::{self, Instance};
+use crate::aws::instances::{self, Instance, OfRun};
 use crate::aws::{ami, names};
 use crate::cluster::explain::chain;
 use crate::cluster::{Access, RUN_LABEL, VARIANT_LABEL, nodes};
@@ -37,10 +37,10 @@ pub(crate) async fn made(
         .await
         .map_err(|error| unjoined::not_ready(&error))?;
     let clients = session.aws()?;
+    let of_run = OfRun { cluster: &session.plan.matrix.cluster.name, run: &session.plan.run, name: &group };
     for look in 1.. {
-        let found = instances::of_node_group(clients, &session.plan.matrix.cluster.name, &group)
-            .await
-            .map_err(|error| PhaseError::from_error(&error))?;
+        let found =
+            instances::running(clients, of_run, LOOK / 2).await.map_err(|error| PhaseError::from_error(&error))?;
         describe(&cluster.access, &mut nodes, &found).await;
         // EC2 is eventually consistent: an instance launched a moment ago may not be visible yet.
         if look == LOOKS || nodes.iter().all(|node| node.ami_id.is_some()) {

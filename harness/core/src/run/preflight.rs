@@ -79,12 +79,7 @@ async fn of_variant(
         }
     };
     let tags = |kind| tags(kind, &matrix.cluster.governance.tags, &made.tags);
-    let template = dry_run(clients, "CreateLaunchTemplate", "launch templates", || async {
-        let data = RequestLaunchTemplateData::builder().image_id(&image).build();
-        let request = clients.ec2.create_launch_template().dry_run(true).launch_template_name("amiproof-preflight");
-        let request = request.launch_template_data(data).set_tag_specifications(tags(ResourceType::LaunchTemplate));
-        request.send().await.map(drop).explain("CreateLaunchTemplate", "launch templates")
-    });
+    let template = template_refused(clients, &image, tags(ResourceType::LaunchTemplate));
     let instance = dry_run(clients, "RunInstances", &image, || async {
         let request = clients.ec2.run_instances().dry_run(true).image_id(&image).min_count(1).max_count(1);
         let request = request.set_instance_type(made.instance_types.first().map(|kind| kind.as_str().into()));
@@ -110,6 +105,24 @@ async fn of_variant(
         None => {}
     }
     found
+}
+
+/// Why EC2 would not create a launch template with these tags, asked once for all variants that have the same.
+async fn template_refused(clients: &Clients, image: &str, tags: Option<Vec<TagSpecification>>) -> Option<AwsError> {
+    const OPERATION: &str = "CreateLaunchTemplate";
+    let pairs = tags.iter().flatten().flat_map(|specification| specification.tags());
+    let pairs: Vec<String> =
+        pairs.map(|tag| format!("{}={}", tag.key().unwrap_or_default(), tag.value().unwrap_or_default())).collect();
+    let ask = || async {
+        let refused = dry_run(clients, OPERATION, "launch templates", || async {
+            let data = RequestLaunchTemplateData::builder().image_id(image).build();
+            let request = clients.ec2.create_launch_template().dry_run(true).launch_template_name("amiproof-preflight");
+            let request = request.launch_template_data(data).set_tag_specifications(tags.clone());
+            request.send().await.map(drop).explain(OPERATION, "launch templates")
+        });
+        Ok(refused.await)
+    };
+    clients.shared_answer(("dry run of CreateLaunchTemplate", &pairs.join(", ")), ask).await.unwrap_or_else(Some)
 }
 
 /// Checks what a build by Packer would lack: a base image that does not exist or is not subscribed to, and vCPUs for its instance. Only what

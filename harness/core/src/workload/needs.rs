@@ -105,7 +105,7 @@ async fn irsa(context: &Context) -> Result<Option<Verdict>, CheckError> {
     };
     let name = context.matrix.cluster.name.as_str();
     let doing = |error| CheckError::api("looking for the issuer of the cluster's tokens", error);
-    let Some(cluster) = aws::cluster::describe(clients, name).await.map_err(doing)? else {
+    let Some(cluster) = aws::cluster::described(clients, name).await.map_err(doing)? else {
         let reason =
             format!("{name} is not an EKS cluster in {}, so AWS knows no issuer of its tokens", clients.region());
         return Ok(Some(Verdict::NotApplicable(reason)));
@@ -113,7 +113,7 @@ async fn irsa(context: &Context) -> Result<Option<Verdict>, CheckError> {
     let Some(issuer) = cluster.issuer else {
         return Ok(Some(Verdict::NotApplicable("the cluster has no OpenID Connect issuer".to_owned())));
     };
-    let provider = oidc_provider::find(clients, oidc_provider::bare(&issuer)).await.map_err(doing)?;
+    let provider = oidc_provider::known(clients, oidc_provider::bare(&issuer)).await.map_err(doing)?;
     let unfit = provider.filter(|provider| !provider.audiences.iter().any(|audience| audience == AUDIENCE));
     Ok(unfit.map(|provider| {
         Verdict::NotEvaluated(format!(

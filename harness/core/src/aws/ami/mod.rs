@@ -151,14 +151,14 @@ pub async fn standing(clients: &Clients, id: &AmiId) -> Result<ImageDetails, Err
     })
 }
 
-/// Reads an image.
+/// Reads an image, as of at most five minutes ago: variants share images, and their checks ask for them again.
 async fn describe(clients: &Clients, id: &AmiId) -> Result<Image, Error> {
-    let answer = clients
-        .read(|| async {
-            let _permit = clients.read_permit().await;
-            clients.ec2.describe_images().image_ids(id.as_str()).send().await.explain("DescribeImages", id)
-        })
-        .await;
+    let ask = || async {
+        let _permit = clients.read_permit().await;
+        let answer = clients.ec2.describe_images().image_ids(id.as_str()).send().await;
+        answer.explain("DescribeImages", id).map(|answer| answer.images.unwrap_or_default().into_iter().next())
+    };
+    let answer = clients.shared_answer(("DescribeImages", id.as_str()), || clients.read(ask)).await;
     let missing = || {
         Error::Unusable(format!(
             "{id} does not exist in {}, or is not shared with this account: AMI ids differ from region to region, so copy the image \
@@ -167,7 +167,7 @@ async fn describe(clients: &Clients, id: &AmiId) -> Result<Image, Error> {
         ))
     };
     match answer {
-        Ok(answer) => answer.images.unwrap_or_default().into_iter().next().ok_or_else(missing),
+        Ok(image) => image.ok_or_else(missing),
         Err(error) if error.is_not_found() => Err(missing()),
         Err(error) => Err(error.into()),
     }
@@ -179,18 +179,18 @@ async fn from_parameter(
     kubernetes: &KubernetesVersion,
     name: &str,
 ) -> Result<Image, Error> {
-    let answer = clients
-        .read(|| async { clients.ssm.get_parameter().name(name).send().await.explain("GetParameter", name) })
-        .await;
-    let answer = match answer {
-        Ok(answer) => answer,
+    let ask = || async {
+        let answer = clients.ssm.get_parameter().name(name).send().await.explain("GetParameter", name)?;
+        Ok(answer.parameter.and_then(|parameter| parameter.value).unwrap_or_default())
+    };
+    let value = match clients.shared_answer(("GetParameter", name), || clients.read(ask)).await {
+        Ok(value) => value,
         Err(error) if error.is_not_found() => {
             return Err(Error::Unusable(parameter::missing(name, variant, kubernetes)));
         }
         Err(error) => return Err(error.into()),
     };
-    let value = answer.parameter().and_then(|parameter| parameter.value()).unwrap_or_default();
-    let id = parameter::ami_id(value).map_err(|reason| Error::Unusable(format!("SSM parameter {name}: {reason}")))?;
+    let id = parameter::ami_id(&value).map_err(|reason| Error::Unusable(format!("SSM parameter {name}: {reason}")))?;
     describe(clients, &id).await
 }
 
@@ -207,6 +207,25 @@ struct Wanted<'a> {
 
 async fn newest(clients: &Clients, architecture: Architecture, wanted: &Wanted<'_>) -> Result<Image, Error> {
     let Wanted { owner, key, value, title } = wanted;
+    let about = format!("{architecture} {owner} {key} {value}", architecture = architecture.as_str());
+    let ask = || newest_now(clients, architecture, wanted);
+    let newest = clients.shared_answer(("newest image", &about), ask).await?;
+    newest.ok_or_else(|| {
+        Error::Unusable(format!(
+            "no available {} image of owner {owner} in {} {title}: check it with \
+             `aws ec2 describe-images --owners {owner} --filters 'Name={key},Values={value}'`",
+            architecture.as_str(),
+            clients.region()
+        ))
+    })
+}
+
+async fn newest_now(
+    clients: &Clients,
+    architecture: Architecture,
+    wanted: &Wanted<'_>,
+) -> Result<Option<Image>, AwsError> {
+    let Wanted { owner, key, value, .. } = wanted;
     let filters: Vec<Filter> = [(*key, *value), ("state", "available"), ("architecture", architecture.as_str())]
         .into_iter()
         .map(|(key, value)| Filter::builder().name(key).values(value).build())
@@ -231,15 +250,7 @@ async fn newest(clients: &Clients, architecture: Architecture, wanted: &Wanted<'
         }
     }
     // ISO 8601 in UTC sorts as text.
-    let newest = images.into_iter().max_by(|a, b| a.creation_date().cmp(&b.creation_date()));
-    newest.ok_or_else(|| {
-        Error::Unusable(format!(
-            "no available {} image of owner {owner} in {} {title}: check it with \
-             `aws ec2 describe-images --owners {owner} --filters 'Name={key},Values={value}'`",
-            architecture.as_str(),
-            clients.region()
-        ))
-    })
+    Ok(images.into_iter().max_by(|a, b| a.creation_date().cmp(&b.creation_date())))
 }
 
 fn check(image: &Image, variant: &Variant) -> Result<(), Error> {

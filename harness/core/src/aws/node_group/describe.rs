@@ -21,3 +21,12 @@ pub async fn describe(clients: &Clients, cluster: &str, name: &str) -> Result<Op
         .await;
     Ok(found(answer)?.and_then(|answer| answer.nodegroup))
 }
+
+/// As [`describe`], as of at most five minutes ago: for what does not change after its creation.
+///
+/// # Errors
+/// Those of [`describe`].
+pub async fn described(clients: &Clients, cluster: &str, name: &str) -> Result<Option<Nodegroup>, AwsError> {
+    let about = format!("{cluster} {name}");
+    clients.shared_answer(("DescribeNodegroup", &about), || describe(clients, cluster, name)).await
+}

@@ -18,7 +18,7 @@ use aws_sdk_eks::types::NodegroupStatus;
 use tokio::time::Instant;
 
 pub use self::cause::Infrastructure;
-pub use self::describe::describe;
+pub use self::describe::{describe, described};
 use super::error::{AwsError, Class, Explain as _, found};
 use super::launch_template::LaunchTemplate;
 use super::names::Tags;
@@ -28,8 +28,11 @@ use crate::ledger;
 
 /// How often a node group is created if it fails because of transient AWS errors.
 pub const ATTEMPTS: u32 = 3;
-/// The polling interval while a node group is deleted.
-const GONE_POLL: Duration = Duration::from_secs(15);
+/// The polling interval while a node group is deleted, which takes minutes: that of EKS's own waiter (botocore, `NodegroupDeleted`).
+const GONE_POLL: Duration = Duration::from_secs(30);
+/// The first interval: EKS drains and terminates the nodes first.
+const FIRST_GONE_POLL: Duration = Duration::from_secs(60);
+
 /// The input for a node group.
 #[derive(Clone, Debug)]
 pub struct Plan<'a> {
@@ -135,7 +138,7 @@ async fn is_going(clients: &Clients, cluster: &str, name: &str) -> Result<bool, 
     Ok(group.is_none_or(|group| group.status() == Some(&NodegroupStatus::Deleting)))
 }
 
-/// Waits until a node group is deleted.
+/// Waits until a node group is deleted that is being deleted. Looks after a minute first.
 ///
 /// # Errors
 /// If it still exists after `deadline` (with the health issues that EKS reports); otherwise [`AwsError`] of
@@ -144,6 +147,7 @@ async fn is_going(clients: &Clients, cluster: &str, name: &str) -> Result<bool, 
 pub async fn wait_gone(clients: &Clients, cluster: &str, name: &str, deadline: Duration) -> Result<(), AwsError> {
     let started = Instant::now();
     let mut was_going = false;
+    clients.pause(FIRST_GONE_POLL.min(deadline)).await;
     while let Some(group) = describe(clients, cluster, name).await? {
         let status = group.status().map_or("unknown", NodegroupStatus::as_str);
         was_going |= group.status() == Some(&NodegroupStatus::Deleting);

@@ -10,12 +10,16 @@ use super::cause::{self, Blame, Infrastructure};
 use super::describe;
 use crate::aws::autoscaling::{self, Activity};
 use crate::aws::error::AwsError;
-use crate::aws::instances::{self, Launched};
+use crate::aws::instances::{self, Launched, OfRun};
 use crate::aws::{Class, Clients, retry};
 use crate::evidence::evidence;
 
-/// The polling interval; EKS itself updates a node group no more often.
-const POLL: Duration = Duration::from_secs(15);
+/// The polling interval: that of EKS's own waiter (botocore, `NodegroupActive`).
+const POLL: Duration = Duration::from_secs(30);
+/// The first interval: no instance boots and joins faster.
+const FIRST_POLL: Duration = Duration::from_secs(60);
+/// How old the list of the run's instances may be, which all its node groups share.
+const LIST: Duration = Duration::from_secs(15);
 /// How many launches in a row may fail for an unknown reason. A few failures are normal: IAM is eventually consistent, and a new role may
 /// not be visible yet.
 const HOPELESS: usize = 3;
@@ -70,44 +74,52 @@ impl Observation {
 /// A node group under watch.
 pub(crate) struct Watch<'a> {
     clients: &'a Clients,
-    cluster: &'a str,
-    name: &'a str,
+    group: OfRun<'a>,
     pub(crate) seen: Observation,
 }
 
 impl<'a> Watch<'a> {
-    pub(crate) fn new(clients: &'a Clients, cluster: &'a str, name: &'a str) -> Self {
-        Self { clients, cluster, name, seen: Observation::default() }
+    pub(crate) fn new(clients: &'a Clients, group: OfRun<'a>) -> Self {
+        Self { clients, group, seen: Observation::default() }
     }
 
-    /// Polls until the node group is ACTIVE, fails, or the deadline passes.
-    /// `tell` receives what is waited for after every poll.
+    /// Polls until the node group is ACTIVE, fails, or the deadline passes. One that was created just now is first looked at after a minute.
+    /// `tell` receives what is waited for, at first and after every poll.
     pub(crate) async fn until(
         &mut self,
         deadline: Instant,
-        wanted: usize,
+        (wanted, is_new): (usize, bool),
         tell: &(dyn Fn(String) + Send + Sync),
     ) -> Result<End, AwsError> {
         let started = Instant::now();
-        loop {
-            self.look(started).await?;
+        let pause = async |poll: Duration| {
+            let left = deadline.saturating_duration_since(Instant::now());
+            tokio::time::sleep(amiproof_time::scaled(poll).min(left.max(Duration::from_millis(10)))).await;
+        };
+        if is_new {
+            NodegroupStatus::Creating.as_str().clone_into(&mut self.seen.status);
             tell(self.waiting(wanted));
-            if let Some(end) = judge(self.name, &self.seen, started.elapsed(), Instant::now() >= deadline) {
+            pause(FIRST_POLL).await;
+        }
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            self.look(started, wanted, left).await?;
+            tell(self.waiting(wanted));
+            if let Some(end) = judge(self.group.name, &self.seen, started.elapsed(), Instant::now() >= deadline) {
                 return Ok(end);
             }
-            let left = deadline.saturating_duration_since(Instant::now());
-            tokio::time::sleep(amiproof_time::scaled(POLL).min(left.max(Duration::from_millis(10)))).await;
+            pause(POLL).await;
         }
     }
 
-    async fn look(&mut self, started: Instant) -> Result<(), AwsError> {
-        let Some(group) = describe(self.clients, self.cluster, self.name).await? else {
+    async fn look(&mut self, started: Instant, wanted: usize, left: Duration) -> Result<(), AwsError> {
+        let Some(group) = describe(self.clients, self.group.cluster, self.group.name).await? else {
             // It was created a moment ago.
             if started.elapsed() < retry::VISIBLE_WITHIN {
                 return Ok(());
             }
             let message = "it no longer exists: someone else deleted it while the run was waiting for it";
-            let resource = format!("node group {}", self.name);
+            let resource = format!("node group {}", self.group.name);
             return Err(AwsError::new(Class::NotFound, "DescribeNodegroup", resource, message));
         };
         self.seen.status = group.status().map_or("unknown", NodegroupStatus::as_str).to_owned();
@@ -123,13 +135,18 @@ impl<'a> Watch<'a> {
             .filter_map(|group| group.name().map(str::to_owned))
             .collect();
         // Only for the message of a failure: watching continues when one of them does not answer.
+        match instances::launched(self.clients, self.group, LIST).await {
+            Ok(launched) => self.remember(launched),
+            Err(error) => tracing::warn!(%error, "cannot list the instances"),
+        }
+        // Once all instances run, activities say nothing new, unless this is the last look.
+        let is_coming_up = self.seen.status == NodegroupStatus::Creating.as_str() && self.seen.issues.is_empty();
+        if is_coming_up && self.running() >= wanted && left > amiproof_time::scaled(POLL) {
+            return Ok(());
+        }
         match autoscaling::activities(self.clients, &groups).await {
             Ok(activities) => self.seen.activities = activities,
             Err(error) => tracing::warn!(%error, "cannot read the scaling activities"),
-        }
-        match instances::launched(self.clients, self.cluster, self.name).await {
-            Ok(launched) => self.remember(launched),
-            Err(error) => tracing::warn!(%error, "cannot list the instances"),
         }
         Ok(())
     }
@@ -143,9 +160,14 @@ impl<'a> Watch<'a> {
         self.seen.launched = all;
     }
 
+    /// How many instances start or run.
+    fn running(&self) -> usize {
+        self.seen.launched.iter().filter(|launched| launched.ended.is_none()).count()
+    }
+
     /// What it waits for, in one line.
     fn waiting(&self, wanted: usize) -> String {
-        let running = self.seen.launched.iter().filter(|launched| launched.ended.is_none()).count();
+        let running = self.running();
         let issues = match self.seen.issues.first() {
             Some(issue) => format!("; {issue}"),
             None => String::new(),

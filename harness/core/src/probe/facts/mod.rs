@@ -21,7 +21,7 @@ use jiff::Timestamp;
 
 pub use self::collected::{Collected, Facts, NodeFacts};
 use super::{Channel, Output, read as ask, read_instance};
-use crate::aws::Clients;
+use crate::aws::{Clients, ssm};
 use crate::context::Context;
 use crate::evidence::cut;
 
@@ -37,6 +37,13 @@ impl Facts {
 }
 
 async fn read_all(context: &Context) -> Vec<NodeFacts> {
+    if let Some(clients) = &context.aws {
+        // One request for all nodes; otherwise each of them makes its own. Its error, if it lasts, is that of each node.
+        let ids: Vec<String> = context.nodes.iter().filter_map(|node| node.instance_id.clone()).collect();
+        if let Err(error) = ssm::recent_status(clients, &ids).await {
+            tracing::debug!(%error, "it is not known which agents are online");
+        }
+    }
     let nodes = context.nodes.iter().map(|node| async move {
         let read = read(context, node).await;
         NodeFacts { node: node.clone(), read }

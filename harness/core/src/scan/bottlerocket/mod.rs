@@ -145,7 +145,7 @@ async fn of_node(context: &Context, kind: Kind, level: Level, node: &NodeRecord)
 async fn through_agent(context: &Context, node: &NodeRecord, command: &str) -> Result<String, String> {
     let clients = context.aws.as_ref().ok_or("this run has no AWS account")?;
     let instance = node.instance_id.as_deref().ok_or("the node is not an EC2 instance")?;
-    let online = ssm::ping_status(clients, &[instance.to_owned()]).await.map_err(|error| error.to_string())?;
+    let online = ssm::recent_status(clients, &[instance.to_owned()]).await.map_err(|error| error.to_string())?;
     if online.get(instance).map(String::as_str) != Some("Online") {
         return Err(format!("the SSM agent of {instance} does not answer"));
     }

@@ -13,7 +13,7 @@ use aws_sdk_inspector2::types::{
 use super::api::Pages;
 use super::assess::NodeScan;
 use crate::aws::error::{AwsError, Class, Explain as _};
-use crate::aws::{Clients, partition, ssm};
+use crate::aws::{Clients, hosts, partition, ssm};
 
 /// The managed policy that lets Inspector's plugin on the instance report.
 const POLICY: &str = "AmazonInspector2ManagedCisPolicy";
@@ -60,7 +60,7 @@ pub(super) async fn of_account(clients: &Clients, nodes: &[NodeScan]) -> Result<
 /// What is missing on each node now. `settled` says that waiting would change nothing.
 pub(super) async fn of_nodes(clients: &Clients, nodes: &[NodeScan]) -> Result<(Missing, bool), AwsError> {
     let ids: Vec<String> = nodes.iter().map(|node| node.instance_id.clone()).collect();
-    let online = ssm::ping_status(clients, &ids).await?;
+    let online = ssm::recent_status(clients, &ids).await?;
     let mut missing = Missing::default();
     let coverage = permitted(coverage(clients, &ids).await, &mut missing.unknown)?;
     let mut settled = true;
@@ -99,6 +99,10 @@ fn permitted<T>(answer: Result<T, AwsError>, unknown: &mut Vec<String>) -> Resul
 /// [`AwsError`] of [BatchGetAccountStatus](https://docs.aws.amazon.com/inspector/v2/APIReference/API_BatchGetAccountStatus.html).
 /// Errors that pass (throttling, 5xx, broken connections) are retried; a denied request is not.
 pub async fn why_not_enabled(clients: &Clients) -> Result<Option<String>, AwsError> {
+    clients.shared_answer(("BatchGetAccountStatus", "this account"), || asked_whether_enabled(clients)).await
+}
+
+async fn asked_whether_enabled(clients: &Clients) -> Result<Option<String>, AwsError> {
     let answer = clients
         .read(|| async {
             clients.inspector.batch_get_account_status().send().await.explain("BatchGetAccountStatus", "this account")
@@ -124,16 +128,24 @@ async fn why_role_may_not(clients: &Clients, nodes: &[NodeScan]) -> Result<Vec<S
             .push(format!("{} without an instance profile, so without a role for SSM and Inspector", bare.join(", ")));
     }
     for profile in profiles {
-        let answer = clients
-            .read(|| async {
-                let request = clients.iam.get_instance_profile().instance_profile_name(&profile);
-                request.send().await.explain("GetInstanceProfile", &profile)
-            })
-            .await?;
-        for role in answer.instance_profile().map(|profile| profile.roles()).unwrap_or_default() {
-            let denied = denied_actions(clients, role.arn(), role.role_name()).await?;
-            reasons.extend(role_reason(clients.region(), role.role_name(), &denied));
-        }
+        let ask = || why_profile_may_not(clients, &profile);
+        reasons.extend(clients.shared_answer(("GetInstanceProfile", &profile), ask).await?);
+    }
+    Ok(reasons)
+}
+
+/// As [`why_role_may_not`], for the roles of one instance profile.
+async fn why_profile_may_not(clients: &Clients, profile: &str) -> Result<Vec<String>, AwsError> {
+    let answer = clients
+        .read(|| async {
+            let request = clients.iam.get_instance_profile().instance_profile_name(profile);
+            request.send().await.explain("GetInstanceProfile", profile)
+        })
+        .await?;
+    let mut reasons = Vec::new();
+    for role in answer.instance_profile().map(|profile| profile.roles()).unwrap_or_default() {
+        let denied = denied_actions(clients, role.arn(), role.role_name()).await?;
+        reasons.extend(role_reason(clients.region(), role.role_name(), &denied));
     }
     Ok(reasons)
 }
@@ -153,19 +165,11 @@ fn role_reason(region: &str, role: &str, denied: &[String]) -> Option<String> {
 /// The names of the instance profiles that the nodes act with, and the instances that have none.
 async fn instance_profiles(clients: &Clients, nodes: &[NodeScan]) -> Result<(BTreeSet<String>, Vec<String>), AwsError> {
     let ids: Vec<String> = nodes.iter().map(|node| node.instance_id.clone()).collect();
-    let answer = clients
-        .read(|| async {
-            let _permit = clients.read_permit().await;
-            let request = clients.ec2.describe_instances().set_instance_ids(Some(ids.clone()));
-            request.send().await.explain("DescribeInstances", "the nodes")
-        })
-        .await?;
     let (mut profiles, mut bare) = (BTreeSet::new(), Vec::new());
-    for instance in answer.reservations().iter().flat_map(|reservation| reservation.instances()) {
-        let arn = instance.iam_instance_profile().and_then(|profile| profile.arn());
-        match arn.and_then(|arn| arn.rsplit('/').next()) {
+    for host in hosts::describe(clients, &ids).await? {
+        match host.profile.as_deref().and_then(|arn| arn.rsplit('/').next()) {
             Some(name) => drop(profiles.insert(name.to_owned())),
-            None => bare.push(instance.instance_id().unwrap_or_default().to_owned()),
+            None => bare.push(host.id),
         }
     }
     Ok((profiles, bare))
@@ -173,6 +177,11 @@ async fn instance_profiles(clients: &Clients, nodes: &[NodeScan]) -> Result<(BTr
 
 /// The [`ACTIONS`] that a role is not allowed to call. If the caller may not simulate policies, it looks for the managed policy itself.
 async fn denied_actions(clients: &Clients, arn: &str, role: &str) -> Result<Vec<String>, AwsError> {
+    // Each node group has an instance profile of its own, and all of a run have one role.
+    clients.shared_answer(("SimulatePrincipalPolicy", arn), || asked_what_is_denied(clients, arn, role)).await
+}
+
+async fn asked_what_is_denied(clients: &Clients, arn: &str, role: &str) -> Result<Vec<String>, AwsError> {
     let simulated = clients
         .read(|| async {
             let request = clients.iam.simulate_principal_policy().policy_source_arn(arn);
@@ -264,6 +273,16 @@ fn obstacle(ping: Option<&str>, coverage: Option<&Coverage>) -> Obstacle {
 /// [`AwsError`] of that call.
 /// Transient errors (throttling, 5xx, broken connections) are retried; a denied request is not.
 pub async fn coverage(clients: &Clients, ids: &[String]) -> Result<BTreeMap<String, Coverage>, AwsError> {
+    let about = ("ListCoverage", ids.join(" "));
+    let all = clients.shared_answer((about.0, &about.1), || coverage_now(clients, ids)).await?;
+    if ids.iter().any(|id| all.get(id) != Some(&Coverage::Active)) {
+        // It may be active the next time.
+        clients.forget_answer((about.0, &about.1));
+    }
+    Ok(all)
+}
+
+async fn coverage_now(clients: &Clients, ids: &[String]) -> Result<BTreeMap<String, Coverage>, AwsError> {
     const OPERATION: &str = "ListCoverage";
     let mut all = BTreeMap::new();
     // A filter takes at most 10 values.

@@ -12,7 +12,7 @@ use crate::aws::{Clients, presigned};
 use crate::scan::evidence_path;
 
 /// The polling interval for the report.
-const POLL: Duration = Duration::from_secs(10);
+const POLL: Duration = Duration::from_secs(20);
 /// Deadline for creating it.
 const REPORT_DEADLINE: Duration = Duration::from_secs(5 * 60);
 /// A report of 50 instances with 300 controls each is below 20 MB.

@@ -16,9 +16,9 @@ use crate::finish;
 use crate::resource::{self, NotCreated, cis_scan_configuration};
 
 /// The polling interval of a scan, which takes minutes.
-const POLL: Duration = Duration::from_secs(30);
+const POLL: Duration = Duration::from_secs(60);
 /// The polling interval for the prerequisites of a node.
-const READY_POLL: Duration = Duration::from_secs(10);
+const READY_POLL: Duration = Duration::from_secs(30);
 /// How long agent and coverage may take on a node that is Ready already.
 const READY_DEADLINE: Duration = Duration::from_secs(10 * 60);
 /// Two configurations that match one instance at the same time end with zero checks; a deleted one needs a moment.
@@ -44,7 +44,14 @@ pub(super) async fn run(request: &Request<'_>, clients: &Clients) -> Result<Ende
     let subject = (request.run, &request.variant.name);
     let standing = cis_scan_configuration::standing(clients, request.ledger, subject, request.level()).await?;
     let prefix = format!("{}{}", names::scan_prefix(request.run), request.variant.name);
-    if standing.is_none() && api::delete_stale(clients, &prefix, &value).await? > 0 {
+    // A configuration is in the ledger before it is created.
+    let may_be_stale = standing.is_none()
+        && (!request.ledger.torn().is_empty()
+            || request.ledger.entries().iter().any(|entry| {
+                entry.resource.kind == cis_scan_configuration::KIND
+                    && entry.resource.variant.as_ref() == Some(&request.variant.name)
+            }));
+    if may_be_stale && api::delete_stale(clients, &prefix, &value).await? > 0 {
         clients.pause(AFTER_STALE).await;
     }
     let tags = Tags::of_run(request.run.clone(), request.ledger.header().expires);
@@ -129,11 +136,12 @@ async fn watched(
     deadline: Instant,
 ) -> Result<Ended, Error> {
     let summary = loop {
+        pause(request, clients, POLL).await?;
         // No row for a while after the configuration was made is normal.
         match api::find_scan(clients, configuration).await? {
             Some(summary) if summary.is_terminal() => break summary,
             last if Instant::now() >= deadline => return Ok(late(request, clients, nodes, last).await),
-            _ => pause(request, clients, POLL).await?,
+            _ => {}
         }
     };
     let targets = api::targets(clients, &summary.scan_arn).await?;

@@ -21,7 +21,7 @@ const INTERVAL: Duration = Duration::from_secs(5);
 
 /// Creates the role of a service account, and records it for the annotation.
 pub(super) async fn grant(grant: &Grant<'_>, rights: &mut Rights) -> Result<(), CheckError> {
-    let described = cluster::describe(grant.clients, grant.cluster()).await.map_err(refused)?;
+    let described = cluster::described(grant.clients, grant.cluster()).await.map_err(refused)?;
     let Some(issuer) = described.and_then(|cluster| cluster.issuer) else {
         return Err(CheckError::Undecided(format!("cluster {} no longer has an issuer", grant.cluster())));
     };
@@ -37,7 +37,8 @@ pub(super) async fn grant(grant: &Grant<'_>, rights: &mut Rights) -> Result<(), 
 /// The ARN of the cluster's provider: of the existing one, or of a new one.
 async fn provider(grant: &Grant<'_>, url: &str) -> Result<String, CheckError> {
     let clients = grant.clients;
-    if let Some(there) = oidc_provider::find(clients, url).await.map_err(refused)? {
+    let _permit = clients.provider_permit().await;
+    if let Some(there) = oidc_provider::known(clients, url).await.map_err(refused)? {
         return Ok(there.arn);
     }
     // Of the run and no variant: those that come later use it, too.
