@@ -13,14 +13,14 @@ mod fit;
 mod lost;
 mod proven;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use indexmap::IndexMap;
 
 use self::fit::{Alive, Cell, Changed, Fit, Surety, Working};
 use crate::controls::Controls;
 use crate::judge::disposition::Origin;
-use crate::name::{CheckId, ControlId};
+use crate::name::{CheckId, ControlId, VariantName};
 use crate::report::cause::{Cause, Certainty, Explanation, Hidden, RuledOut};
 use crate::report::result::CheckResult;
 use crate::report::subject::Subject;
@@ -86,16 +86,17 @@ fn with_lost(
 /// Explains what is worse than in an earlier run: of each variant of both, the cells that passed in the earlier run and fail in the later one,
 /// by the settings of its nodes that changed between the two.
 pub fn between(earlier: &Report, later: &Report, settings: &[Setting], controls: &[Controls]) -> Vec<Explanation> {
+    let (earlier_results, later_results) = (by_variant(earlier), by_variant(later));
     let of_variant = |variant: &VariantRecord| {
         let before = earlier.variants.iter().find(|known| known.name == variant.name)?;
-        let subject = Subject::Variant(variant.name.clone());
-        let passed_before: BTreeSet<(&str, Option<&str>)> = earlier
-            .results
-            .iter()
-            .filter(|result| result.subject == subject && result.outcome == Outcome::Pass)
+        let passed_before: BTreeSet<(&str, Option<&str>)> = earlier_results
+            .get(&variant.name)
+            .into_iter()
+            .flatten()
+            .filter(|result| result.outcome == Outcome::Pass)
             .map(|result| (result.check.as_str(), result.scanner.as_deref()))
             .collect();
-        let own = || later.results.iter().filter(|result| result.subject == subject && !result.is_gate());
+        let own = || later_results.get(&variant.name).into_iter().flatten().copied().filter(|result| !result.is_gate());
         let is_new = |result: &&CheckResult| {
             matches!(result.outcome, Outcome::Fail { .. })
                 && passed_before.contains(&(result.check.as_str(), result.scanner.as_deref()))
@@ -109,6 +110,17 @@ pub fn between(earlier: &Report, later: &Report, settings: &[Setting], controls:
         (!failed.is_empty() || !explanation.lost.is_empty()).then_some(explanation)
     };
     later.variants.iter().filter_map(of_variant).collect()
+}
+
+/// The results of each variant.
+fn by_variant(report: &Report) -> BTreeMap<&VariantName, Vec<&CheckResult>> {
+    let mut results: BTreeMap<&VariantName, Vec<&CheckResult>> = BTreeMap::new();
+    for result in &report.results {
+        if let Subject::Variant(name) = &result.subject {
+            results.entry(name).or_default().push(result);
+        }
+    }
+    results
 }
 
 /// Explains failures of a variant by what differs from other nodes, which are called `others` in the reason why there is no explanation.

@@ -73,7 +73,9 @@ impl<'a> Changed<'a> {
             twins.iter().all(|twin| twin.facts.is_empty() || harmful.find(&twin.facts).is_none())
                 && twins.iter().any(|twin| harmful.is_absent_from(&twin.facts))
         };
-        let candidates: Vec<&'a Harmful> = setting.harmful.iter().filter(is_new).collect();
+        // Most values are on no node, which is cheap to see.
+        let is_there = |harmful: &&Harmful| nodes.iter().any(|node| harmful.find(&node.facts).is_some());
+        let candidates: Vec<&'a Harmful> = setting.harmful.iter().filter(is_there).filter(is_new).collect();
         let found =
             |node: &'a NodeRecord| candidates.iter().find_map(|harmful| Some((*harmful, harmful.find(&node.facts)?)));
         let having: Vec<usize> =

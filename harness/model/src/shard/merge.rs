@@ -9,6 +9,7 @@ use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
 
 use super::unsettled;
 use crate::controls::Controls;
@@ -157,16 +158,26 @@ fn alike(one: &Report, other: &Report) -> Result<(), Mismatch> {
     let inputs = |shards: &Shards| format!("digest {}", short(&shards.inputs));
     let what = "what they check (the matrix file, its waivers or workloads, --variants, --checks or another option)";
     different(what, inputs(left), inputs(right))?;
-    let is_same = left.columns == right.columns
-        && left.checks == right.checks
-        && one.thresholds == other.thresholds
-        && one.waivers.iter().map(|record| &record.waiver).eq(other.waivers.iter().map(|record| &record.waiver));
-    if is_same {
-        return Ok(());
+    let columns = |shards: &Shards| texts(&shards.columns);
+    let waivers = |report: &Report| texts(report.waivers.iter().map(|record| &record.waiver));
+    for (what, left, right) in [
+        ("the division into shards", columns(left), columns(right)),
+        ("the list of checks", texts(&left.checks), texts(&right.checks)),
+        ("the list of thresholds", texts(&one.thresholds), texts(&other.thresholds)),
+        ("the list of waivers", waivers(one), waivers(other)),
+    ] {
+        let length = left.len().max(right.len());
+        let at = |list: &[String], index: usize| list.get(index).cloned().unwrap_or_else(|| "nothing".to_owned());
+        if let Some(index) = (0..length).find(|index| left.get(*index) != right.get(*index)) {
+            different(what, at(&left, index), at(&right, index))?;
+        }
     }
-    let what = "the division into shards, or the waivers or thresholds that were applied,";
-    let (one, other) = (one.run.id.clone(), other.run.id.clone());
-    Err(Mismatch::Different { one, other, what, left: inputs(left), right: inputs(right) })
+    Ok(())
+}
+
+/// Each item as JSON.
+fn texts<'a, T: Serialize + 'a>(items: impl IntoIterator<Item = &'a T>) -> Vec<String> {
+    items.into_iter().map(|item| serde_json::to_string(item).unwrap_or_else(|error| error.to_string())).collect()
 }
 
 /// The beginning of a digest: enough to tell two apart.

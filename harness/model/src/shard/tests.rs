@@ -12,6 +12,7 @@ use crate::report::{
 };
 use crate::settle::settle;
 use crate::verdict::{Evidence, Finding, Outcome};
+use crate::waiver::{Waiver, WaiverRecord, WaiverState};
 
 fn work<'a>(name: &'a str, reference: Option<&'a str>, nodes: u32, is_made: bool) -> Work<'a> {
     Work { name, reference, nodes, is_made, is_linux: true, is_hardened: reference.is_some() }
@@ -368,6 +369,12 @@ fn reports_that_do_not_belong_together_are_refused_with_what_differs() {
         refused(&|other| other.run.shards.as_mut().unwrap().shard = Some(9)),
         refused(&|other| other.run.shards.as_mut().unwrap().shard = None),
         refused(&|other| other.variants.clear()),
+        refused(&|other| other.run.shards.as_mut().unwrap().columns[0].shard = 3),
+        refused(&|other| other.run.shards.as_mut().unwrap().checks.clear()),
+        refused(&|other| {
+            let waiver = Waiver::default();
+            other.waivers.push(WaiverRecord { waiver, state: WaiverState::Unused, failures: 0 });
+        }),
         merge(&[], &[], &[]).unwrap_err().to_string(),
     ];
     insta::assert_snapshot!(said.join("\n"));
