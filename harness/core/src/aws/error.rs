@@ -196,7 +196,6 @@ fn classify(code: Option<&str>, status: Option<u16>, message: &str) -> Class {
         | "AuthFailure"
         | "MissingAuthenticationToken"
         | "RequestExpired" => Class::Credentials,
-        "AlreadyExistsException" | "EntityAlreadyExists" | "ResourceAlreadyExistsException" => Class::Exists,
         "DependencyViolation"
         | "IncorrectState"
         | "IncorrectInstanceState"
@@ -217,7 +216,13 @@ fn classify(code: Option<&str>, status: Option<u16>, message: &str) -> Class {
         _ if code.ends_with(".NotFound") || code.ends_with(".NotFoundException") || code.ends_with("NotFound") => {
             Class::NotFound
         }
-        _ if code.ends_with(".Duplicate") || code.ends_with("AlreadyExistsException") => Class::Exists,
+        // EntityAlreadyExists, ParameterAlreadyExists, ResourceAlreadyExistsException …
+        _ if code.ends_with(".Duplicate")
+            || code.ends_with("AlreadyExists")
+            || code.ends_with("AlreadyExistsException") =>
+        {
+            Class::Exists
+        }
         _ if code.ends_with(".InUse") => Class::InUse,
         "InternalError"
         | "InternalFailure"
@@ -287,6 +292,7 @@ mod tests {
             ("ResourceInUseException", 409, "NodeGroup already exists with name x", Class::Exists),
             ("ResourceInUseException", 409, "Cluster has nodegroups attached", Class::InUse),
             ("InvalidLaunchTemplateName.AlreadyExistsException", 400, "", Class::Exists),
+            ("ParameterAlreadyExists", 400, "The parameter already exists.", Class::Exists),
             ("UnauthorizedOperation", 403, "", Class::AccessDenied),
             ("ExpiredToken", 403, "", Class::Credentials),
             ("SignatureDoesNotMatch", 403, "The request signature we calculated does not match", Class::Credentials),
