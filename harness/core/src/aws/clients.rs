@@ -260,8 +260,8 @@ impl Clients {
         self.shared.counter.add(service, operation);
     }
 
-    /// An answer that parts of a run share, as of at most five minutes ago. `ask` makes the request, and is called by one of those that ask for the same at the
-    /// same time.
+    /// An answer that parts of a run share, at most five minutes old. `ask` makes the request; if several callers want the same answer at the same time, only
+    /// one of them calls it.
     ///
     /// # Errors
     /// Those of `ask`.
@@ -358,8 +358,7 @@ impl Clients {
         retry::read(call).await
     }
 
-    /// As [`Self::read`], for a write that may arrive twice because it has a client token or because its caller treats "already exists" as
-    /// success: [`super::retry::write_idempotent`].
+    /// As [`Self::read`], for a write that changes nothing when it is repeated: [`super::retry::write_idempotent`].
     ///
     /// # Errors
     /// The last [`AwsError`].
