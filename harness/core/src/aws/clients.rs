@@ -292,7 +292,7 @@ impl Clients {
         &self.shared.online
     }
 
-    /// Waits for the one permit to create OpenID Connect providers: variants that need that of their cluster at the same time create it once.
+    /// Waits for the one permit to create an OpenID Connect provider: variants that need the provider of their cluster at the same time create it only once.
     pub(crate) async fn provider_permit(&self) -> tokio::sync::MutexGuard<'_, ()> {
         self.shared.provider_changes.lock().await
     }
