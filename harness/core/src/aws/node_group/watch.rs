@@ -20,8 +20,8 @@ const POLL: Duration = Duration::from_secs(30);
 const FIRST_POLL: Duration = Duration::from_secs(60);
 /// How old the list of the run's instances may be, which all its node groups share.
 const LIST: Duration = Duration::from_secs(15);
-/// After how many failed launches in a row the watch ends if the reason is unknown. Fewer failures are normal: IAM is eventually consistent, and a new role may
-/// not be visible yet.
+/// After how many failed launches in a row the watch ends if the reason is unknown and no instance was launched. Fewer failures are normal: IAM is eventually
+/// consistent, and a new role may not be visible yet.
 const HOPELESS: usize = 3;
 
 /// The result of watching.
