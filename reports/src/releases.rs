@@ -136,7 +136,7 @@ fn write_break(out: &mut String, releases: &Releases, one: &Break, style: &Style
     let tracks: Vec<&Track> = releases.checks.iter().filter(is_here).collect();
     let image = releases.releases.get(one.first_bad - 1).map(named).unwrap_or_default();
     let is_exact = tracks.iter().all(|track| matches!(track.found, Found::FirstBad { .. }));
-    let title = if is_exact { "first bad:" } else { "bad at the latest:" };
+    let title = if is_exact { "first bad:" } else { "known to be bad:" };
     let words = format!("release {}, {image}; release {} is good", one.first_bad, one.last_good);
     write_titled(out, style, 0, title, &words);
     if !is_exact {

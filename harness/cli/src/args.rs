@@ -198,7 +198,7 @@ pub(crate) enum Command {
     Resume(Resume),
     /// Repeat the checks that failed or could not be evaluated, and keep all other results
     Rerun(Rerun),
-    /// Render the report of a run again from its report.json (offline)
+    /// Render the report of a run again from its report.json (offline, except with --send)
     Report(Report),
     /// Name the settings that explain what failed on hardened variants (offline)
     Explain(Explain),
@@ -236,7 +236,7 @@ pub(crate) enum Command {
     History(Box<History>),
     /// Mark a tested image as fit for use (tags, a parameter, signed statements), or revoke that
     Promote(Box<Promote>),
-    /// Verify the signed statements about an image, and whether it is still promoted
+    /// Verify the signed statements about an image and, with --region, whether it is still promoted
     Verify(Verify),
     /// List the runs: when they started, how they ended, what still exists and what it costs (offline)
     Runs(Runs),

@@ -40,8 +40,8 @@ pub fn attribute(report: &mut Report) {
         if !is_unauthorized(first) || !passed.contains(&(twin.clone(), result.check.clone())) {
             continue;
         }
-        let help = "see the credential provider of the kubelet (image-credential-provider-config, ecr-credential-provider): that it is there, \
-                    may run (noexec, SELinux, fapolicyd) and reaches the instance metadata service";
+        let help = "check that the kubelet's credential provider (image-credential-provider-config, ecr-credential-provider) is installed, can be \
+                    executed (noexec, SELinux, fapolicyd) and reaches the instance metadata service";
         let finding = Finding::new(
             "image pull",
             format!("the registry denies these nodes an image that the nodes of {twin} can pull: {first}"),

@@ -48,7 +48,7 @@ async fn run(context: &Context) -> Result<Decision, CheckError> {
     if let Err(error) = api.uncordon(&node.name).await
         && !amiproof_core::cluster::objects::is_not_found(&error)
     {
-        return Err(CheckError::api(doing("opening"), error));
+        return Err(CheckError::api(doing("uncordoning"), error));
     }
     outcome
 }
@@ -145,7 +145,8 @@ fn label(pod: &Pod) -> String {
     format!("{}/{}", pod.namespace().unwrap_or_default(), pod.name_any())
 }
 
-/// Pods of DaemonSets are replaced at once, and static pods cannot be evicted.
+/// Whether a pod must leave the node. Not those of DaemonSets, which would be recreated there at once, nor static pods, which cannot be evicted, nor pods
+/// that have ended.
 fn must_go(pod: &Pod) -> bool {
     let stays = pod.owner_references().iter().any(|owner| owner.kind == "DaemonSet" || owner.kind == "Node");
     let is_over = matches!(amiproof_core::wait::pods::phase(pod), "Succeeded" | "Failed");

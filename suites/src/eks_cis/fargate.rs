@@ -14,6 +14,7 @@ fn assess(facts: &Facts) -> Result<Decision, Unreadable> {
         profiles.iter().map(|profile| format!("{}: {}", profile.name, profile.selectors.join("; "))).collect();
     let look_at = match profiles.len() {
         0 => "whether any workload is untrusted: the cluster has no Fargate profile, so every pod shares its node's kernel".to_owned(),
+        1 => "whether the Fargate profile selects every workload that is untrusted".to_owned(),
         count => format!("whether the {count} Fargate profiles select every workload that is untrusted"),
     };
     Ok(with_evidence(manual(look_at), "Fargate profiles and what they select", &lines))

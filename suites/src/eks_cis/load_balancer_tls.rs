@@ -52,7 +52,7 @@ fn assess(facts: &Facts) -> Result<Decision, Unreadable> {
         (false, ..) => not_applicable("the cluster has no load balancer, no Service of that type and no Ingress"),
         (_, false, _) => with_evidence(verdict(findings), "other ports that may be without TLS", &unclear),
         (_, true, false) => {
-            let look_at = "whether TLS ends behind the listeners that pass TCP and UDP on";
+            let look_at = "whether what is behind the TCP and UDP listeners terminates TLS";
             with_evidence(manual(look_at), "listeners", &unclear)
         }
         (_, true, true) => verdict(findings),

@@ -9,7 +9,8 @@ use super::question::{Question, finding, manual, verdict, with_evidence};
 /// See the module.
 pub(crate) const QUESTION: Question = Question { id: "registry-users", assess };
 
-/// Who may push by identity policies would have to be read for each principal. A repository policy that lets everyone push is a finding.
+/// A repository policy that lets everyone push is a finding. Identity policies are left to a person, because those of every
+/// principal would have to be read.
 fn assess(facts: &Facts) -> Result<Decision, Unreadable> {
     let account = facts.account()?;
     let policies = seen(&account.repository_policies)?;

@@ -54,7 +54,7 @@ fn assess(facts: &[NodeFacts], has_account: bool) -> Verdict {
                 return Err(Verdict::NotApplicable(why.to_owned()));
             }
             _ => {
-                let why = "no instance, no curl, or no way to it";
+                let why = "the host is not an EC2 instance, has no curl or cannot reach the service";
                 return Err(Verdict::NotEvaluated(format!("no metadata service answers on {}: {why}", resource(node))));
             }
         };

@@ -42,8 +42,8 @@ fn assess(nodes: &[NodeRecord], status: &BTreeMap<String, String>) -> Verdict {
             Some(other) => format!("the agent is {other}"),
             None => "the agent never registered".to_owned(),
         };
-        let help = "the image needs the agent (Bottlerocket: the control container), the node role ssm:UpdateInstanceInformation and \
-                    ssmmessages, and the subnet a way to the endpoints ssm, ssmmessages and ec2messages";
+        let help = "install the agent in the image (Bottlerocket: enable the control container), allow the node role \
+                    ssm:UpdateInstanceInformation and ssmmessages, and let the subnet reach the endpoints ssm, ssmmessages and ec2messages";
         findings.push(Finding::new(resource(node), summary).with_remediation(help));
     }
     verdict(findings)

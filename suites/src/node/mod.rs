@@ -67,7 +67,7 @@ pub(crate) async fn instances(context: &Context) -> Result<Option<Vec<Instance>>
             let group = OfRun { cluster: &context.matrix.cluster.name, run: &context.run, name };
             instances::running(clients, group, LATELY).await
         }
-        // Of another run, or of nobody's.
+        // It was not created by this run, so its instances may not have the tag of the run.
         Some(group) => instances::of_node_group(clients, &context.matrix.cluster.name, group).await,
         None => {
             let ids: Vec<&str> = context.nodes.iter().filter_map(|node| node.instance_id.as_deref()).collect();

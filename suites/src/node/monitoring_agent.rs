@@ -139,7 +139,9 @@ fn assess(reported: &[(NodeRecord, Vec<Reported>)], events: &[(NodeRecord, &Even
         }
         let summary = format!("the agent warns of {reason}: {}", event.message.as_deref().unwrap_or_default());
         let help = match reason {
-            "PortConflict" => "give the pod another hostPort: its rules take connections to a port of the host",
+            "PortConflict" => {
+                "give the pod another hostPort: its rules redirect connections to a port that the host uses"
+            }
             _ => "see the setting that the agent names",
         };
         findings.push(Finding::new(at, summary).with_remediation(help));

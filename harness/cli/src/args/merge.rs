@@ -9,7 +9,7 @@ use super::target::Target;
 /// Options of 'merge'.
 #[derive(Debug, Args)]
 pub(crate) struct Merge {
-    /// Shards: run IDs, run folders or paths of a report.json; a merged run stands for the shards in it. With --store, the run ID that its
+    /// Shards: run IDs, run folders or paths of a report.json; a merged run counts as all the shards in it. With --store, the run ID that its
     /// shards were given
     #[arg(required = true, value_name = "RUN")]
     pub(crate) runs: Vec<String>,

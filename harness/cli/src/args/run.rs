@@ -144,7 +144,7 @@ pub(crate) struct RunOptions {
     /// Exit 0 instead of 1 if checks fail; other exit codes stay as they are
     #[arg(long)]
     pub(crate) no_fail: bool,
-    /// Stop checks and clean up after this time, like 90m or 2h30m; unfinished checks are not evaluated
+    /// Stop the checks after this time, like 90m or 2h30m, and finish as usual; unfinished checks are not evaluated
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(crate) deadline: Option<Duration>,
     /// Time after which 'sweep' may delete what the run created: hours, or a duration like 90m

@@ -119,7 +119,7 @@ fn check<'a>(args: &'a Run, shards: u32, request: &Request, mut first: Request) 
         (
             args.options.image_pull_secret.is_some(),
             "--image-pull-secret",
-            "let nodes pull by their role, or write the Job by hand from harness/deploy/shards",
+            "let the nodes pull images with their IAM role, or write the Job by hand from harness/deploy/shards",
         ),
         (args.money.prices.prices_file.is_some(), "--prices", "leave it out"),
     ] {

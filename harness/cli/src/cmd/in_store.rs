@@ -176,7 +176,7 @@ impl InStore {
         let (run, shard) = (&self.run, self.shard);
         let started = Started::parse(command).map_err(|why| {
             Failure::error(
-                format!("cannot read what shard {shard} of run {run} in {} was started with: {why}", self.location),
+                format!("cannot read the command that started shard {shard} of run {run} in {}: {why}", self.location),
                 "start the run under another name with --run",
             )
         })?;

@@ -96,7 +96,7 @@ impl Night<'_> {
             )),
             (None, 0) => output.note(format_args!("first nightly run in {store}: there is nothing to compare with")),
             (None, nights) => output.note(format_args!(
-                "there is nothing to compare with: none of the {nights} nightly runs in {store} can be read and has a verdict for at least half of its rows"
+                "there is nothing to compare with: each of the {nights} nightly runs in {store} is unreadable, or fewer than half of its rows have a verdict"
             )),
         }
         Ok(found.report.map(Arc::new))

@@ -38,7 +38,7 @@ impl Place {
         Store::open(&self.location, settings).await.map_err(|error| self.failure(&error))
     }
 
-    /// Opens it, and reports that before it waits for its first answer.
+    /// Opens the store and waits for its first answer. For one in S3 it prints beforehand that the history is being read.
     pub(super) async fn reach(&self, target: &Target, region: Option<&str>, output: &Output) -> Result<Store, Failure> {
         if matches!(self.location, Location::S3 { .. }) {
             output.note(format_args!("reading the history in {} ...", self.location));

@@ -167,7 +167,7 @@ fn statement(
         }
     }
     let [subject] = statement["subject"].as_array().map(Vec::as_slice).unwrap_or_default() else {
-        return Err("it is not about one subject".to_owned());
+        return Err("it does not have exactly one subject".to_owned());
     };
     if subject["digest"]["sha256"].as_str() != Some(digest) {
         return Err("it is about another report than the report.json beside it".to_owned());

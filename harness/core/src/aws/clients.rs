@@ -260,8 +260,8 @@ impl Clients {
         self.shared.counter.add(service, operation);
     }
 
-    /// An answer that parts of a run share, as of at most five minutes ago. `ask` makes the request, and is called by one of those that ask for the same at the
-    /// same time.
+    /// An answer that parts of a run share, at most five minutes old. `ask` makes the request; if several callers want the same answer at the same time, only
+    /// one of them calls it.
     ///
     /// # Errors
     /// Those of `ask`.
@@ -292,7 +292,7 @@ impl Clients {
         &self.shared.online
     }
 
-    /// Waits for the one permit to create OpenID Connect providers: variants that need that of their cluster at the same time create it once.
+    /// Waits for the one permit to create an OpenID Connect provider: variants that need the provider of their cluster at the same time create it only once.
     pub(crate) async fn provider_permit(&self) -> tokio::sync::MutexGuard<'_, ()> {
         self.shared.provider_changes.lock().await
     }
@@ -358,8 +358,7 @@ impl Clients {
         retry::read(call).await
     }
 
-    /// As [`Self::read`], for a write that may arrive twice because it has a client token or because its caller treats "already exists" as
-    /// success: [`super::retry::write_idempotent`].
+    /// As [`Self::read`], for a write that changes nothing when it is repeated: [`super::retry::write_idempotent`].
     ///
     /// # Errors
     /// The last [`AwsError`].

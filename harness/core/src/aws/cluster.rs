@@ -156,7 +156,7 @@ pub async fn describe(clients: &Clients, name: &str) -> Result<Option<ClusterEnd
     Ok(found(answer)?.and_then(|answer| answer.cluster).map(|cluster| endpoint_of(name, &cluster)))
 }
 
-/// As [`describe`], as of at most five minutes ago: for what does not change while a run uses the cluster, such as its issuer.
+/// Like [`describe`], but the answer may be up to five minutes old: for what does not change while a run uses the cluster, such as its issuer.
 ///
 /// # Errors
 /// Those of [`describe`].

@@ -40,7 +40,7 @@ pub struct Metadata {
     pub hop_limit: Option<i32>,
 }
 
-/// The instances with these ids, as of at most five minutes ago: checks of one variant share the answer.
+/// The instances with these ids. The answer may be up to five minutes old: checks of one variant share it.
 ///
 /// # Errors
 /// [`AwsError`] of [DescribeInstances](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstances.html), even if only one of them does not exist.

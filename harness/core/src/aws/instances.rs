@@ -94,8 +94,8 @@ pub struct OfRun<'a> {
     pub name: &'a str,
 }
 
-/// Every instance of a node group that EC2 still lists, oldest first, as of at most `age` ago: also those that were terminated within the last hour,
-/// perhaps while they booted. One request serves all node groups of the run.
+/// Every instance of a node group that EC2 still lists, oldest first, including those that were terminated within the last hour, perhaps while they
+/// booted. The answer is at most `age` old, and one request serves all node groups of the run.
 ///
 /// # Errors
 /// [`AwsError`] of [DescribeInstances](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstances.html).
@@ -107,7 +107,7 @@ pub async fn launched(clients: &Clients, group: OfRun<'_>, age: Duration) -> Res
     Ok(all.get(group.name).cloned().unwrap_or_default())
 }
 
-/// The starting and running instances of a node group of a run, oldest first, as of at most `age` ago: as [`launched`].
+/// Like [`launched`], but only the starting and running instances.
 ///
 /// # Errors
 /// Those of [`launched`].

@@ -83,7 +83,7 @@ pub(crate) async fn find(clients: &Clients, url: &str) -> Result<Option<Provider
     }
 }
 
-/// As [`find`], as of at most five minutes ago if there is one; that there is none is never an old answer.
+/// Like [`find`], but a provider that was found may be up to five minutes old. The answer that there is none is always new.
 ///
 /// # Errors
 /// Those of [`find`].

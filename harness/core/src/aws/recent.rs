@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::error::AwsError;
 
-/// How old a shared description may be: of what does not change while a run uses it.
+/// How old a shared answer may be if what it describes does not change during a run.
 pub(in crate::aws) const DESCRIPTION: Duration = Duration::from_secs(5 * 60);
 
 /// An operation, and what it was asked about.
@@ -32,7 +32,7 @@ struct Answer {
 
 impl RecentAnswers {
     /// The answer about something if the request for it is at most `age` old (at the run's time scale), otherwise that of `ask`. Callers at the same time share
-    /// one request. The operation may be any name that only callers with this type of answer use.
+    /// one request. Callers that pass the same `operation` must expect the same type of answer; it need not be the name of an AWS operation.
     ///
     /// # Errors
     /// That of `ask`. Those that waited for a request that failed get its error; later ones ask again.
@@ -143,6 +143,7 @@ mod tests {
         tokio::time::advance(Duration::from_secs(1)).await;
         assert_eq!(recent.get(CLUSTER, AGE, || number(&asked)).await.unwrap(), 2);
     }
+
     #[tokio::test(start_paused = true)]
     async fn an_agent_that_was_online_counts_as_online_for_a_while() {
         let online = SeenOnline::default();

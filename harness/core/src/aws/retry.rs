@@ -5,7 +5,8 @@
 //!
 //! Which function to use depends on what may happen twice:
 //! * a read: [`read`];
-//! * a write with a client token, or whose caller treats "already exists" as success: [`write_idempotent`];
+//! * a write that changes nothing when it is repeated: [`write_idempotent`]. It has a client token, its caller treats "already exists" as success, or it
+//!   deletes or overwrites something;
 //! * a write whose result can be found by name: [`write_or_find`];
 //! * every other write: [`write_once`].
 
@@ -23,8 +24,7 @@ use super::error::{AwsError, Class};
 /// The number of attempts.
 const TRIES: usize = 12;
 /// The first backoff, doubled up to [`LAST_PAUSE`], with jitter of up to a factor of two. Two to four minutes in total: enough for
-/// throttling or
-/// a short network outage.
+/// throttling or a short network outage.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 /// The longest backoff.
 const LAST_PAUSE: Duration = Duration::from_secs(20);
@@ -81,7 +81,8 @@ where
     repeat(call, AwsError::is_infrastructure).await
 }
 
-/// As [`read`], for a write that may arrive twice: it has a client token, or its caller treats "already exists" as success.
+/// As [`read`], for a write that changes nothing when it is repeated: it has a client token, its caller treats "already exists" as success, or it deletes or
+/// overwrites something.
 ///
 /// # Errors
 /// As [`read`].

@@ -9,10 +9,10 @@ use tokio::time::Instant;
 use super::Clients;
 use super::error::{AwsError, Class, Explain as _};
 
-/// When to look at a command first: most are short, and are delivered within some 2 s.
+/// How long after a command was sent to look at it for the first time: most are short, and are delivered within some 2 s.
 const FIRST_LOOK: Duration = Duration::from_secs(3);
 
-/// The longest pause between two looks at a command; each is as long as the command has taken so far.
+/// The longest pause between two looks at a command. Up to this limit, each pause is as long as the command has taken so far.
 const LONGEST_PAUSE: Duration = Duration::from_secs(20);
 
 /// How often to look at agents.
@@ -100,8 +100,8 @@ pub struct CommandOutput {
 /// Runs commands on an instance and waits until they end. `document` is `AWS-RunShellScript` or `AWS-RunPowerShellScript`.
 ///
 /// # Guarantees
-/// The command is sent once. If the answer is lost, Systems Manager is asked for it (by its comment) before it is sent again: a command
-/// that reboots a node must not run twice.
+/// The command does not run twice, because it may reboot the node. If the answer to SendCommand is lost, Systems Manager is asked for the command (by its
+/// comment), and it is sent again only if it is not found.
 ///
 /// # Errors
 /// [`AwsError`] of [SendCommand](https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_SendCommand.html) (the command did not run), of

@@ -32,7 +32,7 @@ pub const ADD_ONS: &[AddOn] = &[
         daemons: &["aws-node"],
         controllers: &[],
         host_needs: "it runs in the host's network, copies plugins to /opt/cni/bin and /etc/cni/net.d and asks the EC2 API for \
-                     addresses: check that the folders are writable and what is in them can be executed, that OUTPUT lets it out, and \
+                     addresses: check that the folders are writable and what is in them can be executed, that the OUTPUT chain lets it out, and \
                      that BPF is allowed where network policies are on",
     },
     AddOn {
@@ -40,7 +40,7 @@ pub const ADD_ONS: &[AddOn] = &[
         daemons: &["kube-proxy"],
         controllers: &[],
         host_needs: "it writes netfilter rules from the host's network: check that the modules ip_tables or nf_tables and nf_conntrack \
-                     can be loaded, and that OUTPUT lets it reach the API server",
+                     can be loaded, and that the OUTPUT chain lets it reach the API server",
     },
     AddOn { name: "coredns", daemons: &[], controllers: &["coredns"], host_needs: "" },
     AddOn {
@@ -84,7 +84,7 @@ pub const ADD_ONS: &[AddOn] = &[
         ],
         controllers: &["amazon-cloudwatch-observability-controller-manager"],
         host_needs: "it reads /var/log/containers, /var/log/pods and the journal, asks the kubelet on port 10250 and sends to \
-                     CloudWatch: check the modes of the logs, INPUT for 10250, and that packets of pods are forwarded",
+                     CloudWatch: check the modes of the logs, that the INPUT chain accepts port 10250, and that packets of pods are forwarded",
     },
     AddOn { name: "snapshot-controller", daemons: &[], controllers: &["snapshot-controller"], host_needs: "" },
     AddOn {

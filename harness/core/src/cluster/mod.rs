@@ -253,7 +253,7 @@ impl Access {
         }
     }
 
-    /// The client. Reads and idempotent writes through it are tried again on errors that pass.
+    /// The client. Reads and idempotent writes through it are retried on transient errors.
     pub fn client(&self) -> kube::Client {
         self.client.clone()
     }

@@ -119,9 +119,10 @@ impl<'a> Nodes<'a> {
             let (node, uid) = (host.node.clone(), host.uid.clone());
             host.changed = Some(Changed { guard, exchanges, scripts: scripts.clone() });
             let refused = match node_change::create(&access, (&node, &uid), &scripts).await {
-                Err(error) => {
-                    Some(Refused::Node(format!("node {} gave no answer, so it was put back: {error}", node.name)))
-                }
+                Err(error) => Some(Refused::Node(format!(
+                    "node {} gave no answer, so its settings were put back: {error}",
+                    node.name
+                ))),
                 Ok((_, output)) => taken(host, kept, &output.stdout),
             };
             if let Some(refused) = refused {

@@ -19,7 +19,7 @@ pub(crate) struct LiveCluster {
 impl LiveCluster {
     /// Why what it depends on is kept.
     pub(super) fn keeps(&self) -> Owner {
-        Owner::new(format!("is under cluster {}, which {}", self.name, self.owner))
+        Owner::new(format!("is in use by cluster {}, which {}", self.name, self.owner))
     }
 }
 

@@ -155,7 +155,7 @@ fn deletion_deadline() -> Duration {
     Duration::from_secs(20 * 60)
 }
 
-/// Creates the node group, or adopts the node group of an interrupted run; whether it is new.
+/// Creates the node group, or adopts that of an interrupted run. Returns its key in the ledger, and whether it is new.
 async fn create(
     clients: &Clients,
     ledger: &Ledger,

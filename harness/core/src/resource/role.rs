@@ -171,7 +171,7 @@ async fn create_once(
 async fn delete(cx: Cx<'_>, owned: &Owned<String>) -> Result<(), AwsError> {
     let (iam, name) = (&cx.clients.iam, owned.get());
     let delete = || async { iam.delete_role().role_name(name).send().await.explain("DeleteRole", name) };
-    // The role of a workload has nothing attached, and there is one for each variant.
+    // First without looking for what is attached: the role of a workload has nothing, and there is one for each variant.
     match found(cx.clients.write_idempotent(delete).await) {
         Err(error) if error.class == Class::InUse => {}
         done => return done.map(|_| ()),

@@ -21,7 +21,7 @@ pub(super) async fn reason_to_keep(cx: Cx<'_>, vpcs: &[String], in_use: &InUse) 
     }
     for vpc in vpcs {
         if let Some((id, owner)) = living_instance(cx, vpc, in_use.now).await? {
-            return Ok(Some(Owner::new(format!("is under instance {id}, which {owner}"))));
+            return Ok(Some(Owner::new(format!("is in use by instance {id}, which {owner}"))));
         }
     }
     Ok(None)

@@ -107,7 +107,7 @@ async fn of_variant(
     found
 }
 
-/// Why EC2 would not create a launch template with these tags, asked once for all variants that have the same.
+/// Why EC2 would not create a launch template with these tags, asked once for all variants with the same tags.
 async fn template_refused(clients: &Clients, image: &str, tags: Option<Vec<TagSpecification>>) -> Option<AwsError> {
     const OPERATION: &str = "CreateLaunchTemplate";
     let pairs = tags.iter().flatten().flat_map(|specification| specification.tags());
@@ -126,8 +126,8 @@ async fn template_refused(clients: &Clients, image: &str, tags: Option<Vec<TagSp
 }
 
 /// Checks what a build by Packer would lack: a base image that does not exist or is not subscribed to, and vCPUs for its instance. Only what
-/// the variables name is known; a template may choose an image and an instance type by itself. `variables` are names with values. What
-/// is not allowed is no more than unknown: Packer may run with other credentials. Creates nothing.
+/// the variables name is known; a template may choose an image and an instance type by itself. `variables` are names with values. A
+/// denied request proves nothing, because Packer may run with other credentials. Creates nothing.
 pub async fn of_build(clients: &Clients, name: &str, variables: &[(String, String)]) -> Preflight {
     let mut found = Preflight::default();
     let kind = variables.iter().find(|(key, _)| key.contains("instance_type")).map(|(_, value)| value.as_str());

@@ -76,7 +76,7 @@ impl Error {
             Self::Conflict { .. } => "give the run another name with --run",
             Self::Entry { .. } => "move that object away, and add the report with `amiproof history --add RUN`",
             Self::Object { .. } => {
-                "restore the object if the bucket keeps versions, or run it again under another name"
+                "restore the object if the bucket keeps versions, or start the run again under another name"
             }
             Self::Taken { .. } => "leave the shard to that process",
             Self::Report(_) | Self::Matrix(_) => "only reports of finished runs can be added",

@@ -168,7 +168,7 @@ pub(crate) async fn sweep_takes_nothing_from_under_a_living_cluster(world: &Worl
     assert_eq!(
         sentences,
         [format!(
-            "CloudFormation stack {} is under cluster {}, which is owned by run r-live, which has not expired: left alone",
+            "CloudFormation stack {} is in use by cluster {}, which is owned by run r-live, which has not expired: left alone",
             net.stack(),
             live.spec.name
         )]

@@ -4,8 +4,8 @@ use super::{Report, Subject};
 use crate::name::VariantName;
 
 impl Report {
-    /// What the report says of one variant, under another name: two columns of one run can be compared like two runs of one variant. The run is
-    /// called after the column. Nothing of the cluster, of explanations, waivers and cleanup is in it.
+    /// What the report says of one variant, under another name: two columns of one run can be compared like two runs of one variant. The
+    /// variant's own name becomes the id of the run. Results of the cluster, explanations, waivers and cleanup are left out.
     pub fn column(&self, variant: &VariantName, shown_as: &VariantName) -> Self {
         let (own, shown) = (Subject::Variant(variant.clone()), Subject::Variant(shown_as.clone()));
         let mut column = Self::new(&self.tool.version, self.run.clone(), self.cluster.clone());

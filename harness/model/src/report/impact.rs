@@ -143,7 +143,7 @@ pub struct Pairs {
     /// What breaks a check together.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub broken: Vec<Together>,
-    /// Trials that could not be made, each with the reason: pairs that met in none of the others are not known.
+    /// Trials that could not be made, each with the reason. Pairs that were together in no other trial are unknown.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub not_tried: Vec<String>,
 }

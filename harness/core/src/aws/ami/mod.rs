@@ -151,7 +151,7 @@ pub async fn standing(clients: &Clients, id: &AmiId) -> Result<ImageDetails, Err
     })
 }
 
-/// Reads an image, as of at most five minutes ago: variants share images, and their checks ask for them again.
+/// Describes an image. The answer may be up to five minutes old: variants share images, and their checks ask for them again.
 async fn describe(clients: &Clients, id: &AmiId) -> Result<Image, Error> {
     let ask = || async {
         let _permit = clients.read_permit().await;

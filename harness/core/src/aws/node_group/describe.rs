@@ -22,7 +22,7 @@ pub async fn describe(clients: &Clients, cluster: &str, name: &str) -> Result<Op
     Ok(found(answer)?.and_then(|answer| answer.nodegroup))
 }
 
-/// As [`describe`], as of at most five minutes ago: for what does not change after its creation.
+/// Like [`describe`], but the answer may be up to five minutes old: for what does not change once the node group is created.
 ///
 /// # Errors
 /// Those of [`describe`].

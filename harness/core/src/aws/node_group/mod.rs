@@ -138,7 +138,7 @@ async fn is_going(clients: &Clients, cluster: &str, name: &str) -> Result<bool, 
     Ok(group.is_none_or(|group| group.status() == Some(&NodegroupStatus::Deleting)))
 }
 
-/// Waits until a node group is deleted that is being deleted. Looks after a minute first.
+/// Waits until a node group that is being deleted no longer exists. The first poll is after a minute.
 ///
 /// # Errors
 /// If it still exists after `deadline` (with the health issues that EKS reports); otherwise [`AwsError`] of

@@ -20,8 +20,8 @@ const POLL: Duration = Duration::from_secs(30);
 const FIRST_POLL: Duration = Duration::from_secs(60);
 /// How old the list of the run's instances may be, which all its node groups share.
 const LIST: Duration = Duration::from_secs(15);
-/// How many launches in a row may fail for an unknown reason. A few failures are normal: IAM is eventually consistent, and a new role may
-/// not be visible yet.
+/// After how many failed launches in a row the watch ends if the reason is unknown and no instance was launched. Fewer failures are normal: IAM is eventually
+/// consistent, and a new role may not be visible yet.
 const HOPELESS: usize = 3;
 
 /// The result of watching.
@@ -83,8 +83,8 @@ impl<'a> Watch<'a> {
         Self { clients, group, seen: Observation::default() }
     }
 
-    /// Polls until the node group is ACTIVE, fails, or the deadline passes. One that was created just now is first looked at after a minute.
-    /// `tell` receives what is waited for, at first and after every poll.
+    /// Polls until the node group is ACTIVE, fails, or the deadline passes. A node group that was just created (`is_new`) is first polled after a minute.
+    /// `tell` receives what is waited for: after every poll, and for a new node group also before the first one.
     pub(crate) async fn until(
         &mut self,
         deadline: Instant,
@@ -134,12 +134,12 @@ impl<'a> Watch<'a> {
             .iter()
             .filter_map(|group| group.name().map(str::to_owned))
             .collect();
-        // Only for the message of a failure: watching continues when one of them does not answer.
+        // If EC2 or Auto Scaling does not answer, what was read before counts, and watching continues.
         match instances::launched(self.clients, self.group, LIST).await {
             Ok(launched) => self.remember(launched),
             Err(error) => tracing::warn!(%error, "cannot list the instances"),
         }
-        // Once all instances run, activities say nothing new, unless this is the last look.
+        // Once all instances run, activities say nothing new. At the last poll they are read anyway, as evidence.
         let is_coming_up = self.seen.status == NodegroupStatus::Creating.as_str() && self.seen.issues.is_empty();
         if is_coming_up && self.running() >= wanted && left > amiproof_time::scaled(POLL) {
             return Ok(());
@@ -208,7 +208,7 @@ fn judge(name: &str, seen: &Observation, elapsed: Duration, is_late: bool) -> Op
         return Some(End::Active);
     }
     if matches!(status, "DELETING" | "DELETE_FAILED") {
-        // Nothing of the image: it is created again.
+        // This says nothing about the image, and the node group is created again.
         let issues: Vec<String> = seen.issues.iter().map(ToString::to_string).collect();
         let why = if issues.is_empty() { String::new() } else { format!(" ({})", issues.join("; ")) };
         let deletes = if status == "DELETING" { "deletes it" } else { "failed to delete it" };
@@ -293,7 +293,7 @@ fn launch_failure(seen: &Observation) -> Option<LaunchFailure> {
     let newest = latest.first()?;
     let class = cause::of_launch(&newest.message);
     let is_hopeless = match class {
-        // A quota that another variant's nodes use is not free again before those are gone.
+        // Waiting does not help if the cause is permanent. A quota, for example, is used by another variant's nodes until they are deleted.
         Some(class) => class.is_permanent(),
         None => latest.len() >= HOPELESS,
     };
@@ -365,8 +365,7 @@ mod tests {
         assert_eq!(end, Some(End::NotJoined { message }));
     }
 
-    /// Each status that EKS has, as it is met when a run goes on: with instances that joined, without any, and with the issue that instances
-    /// did not join.
+    /// Each status that EKS has, once without instances and once with the issue that instances did not join.
     #[test]
     fn every_status_of_a_node_group_is_awaited_or_ends_the_watch() {
         let mut lines = Vec::new();
@@ -460,7 +459,7 @@ mod tests {
     }
 
     #[test]
-    fn an_instance_that_died_at_boot_was_launched_and_one_that_was_taken_back_is_not_the_images() {
+    fn an_instance_that_ended_at_boot_is_charged_to_the_image_and_a_reclaimed_spot_instance_is_not() {
         let died = Observation {
             launched: vec![launched(Some("Client.InstanceInitiatedShutdown"))],
             ..seen("CREATING", &[], 0)

@@ -38,7 +38,7 @@ impl Facts {
 
 async fn read_all(context: &Context) -> Vec<NodeFacts> {
     if let Some(clients) = &context.aws {
-        // One request for all nodes; otherwise each of them makes its own. Its error, if it lasts, is that of each node.
+        // One request for all nodes, so that the nodes need none of their own. If it fails, each node asks again and reports the error.
         let ids: Vec<String> = context.nodes.iter().filter_map(|node| node.instance_id.clone()).collect();
         if let Err(error) = ssm::recent_status(clients, &ids).await {
             tracing::debug!(%error, "it is not known which agents are online");

@@ -81,12 +81,12 @@ pub(super) async fn of_nodes(clients: &Clients, nodes: &[NodeScan]) -> Result<(M
     Ok((missing, settled))
 }
 
-/// An answer, or a note that it may not be asked for.
+/// The answer, or `None` and a note in `unknown` if the caller is not allowed to ask.
 fn permitted<T>(answer: Result<T, AwsError>, unknown: &mut Vec<String>) -> Result<Option<T>, AwsError> {
     match answer {
         Ok(value) => Ok(Some(value)),
         Err(error) if error.class == Class::AccessDenied => {
-            unknown.push(format!("not asked: {error}"));
+            unknown.push(format!("not checked: {error}"));
             Ok(None)
         }
         Err(error) => Err(error),
@@ -97,7 +97,7 @@ fn permitted<T>(answer: Result<T, AwsError>, unknown: &mut Vec<String>) -> Resul
 ///
 /// # Errors
 /// [`AwsError`] of [BatchGetAccountStatus](https://docs.aws.amazon.com/inspector/v2/APIReference/API_BatchGetAccountStatus.html).
-/// Errors that pass (throttling, 5xx, broken connections) are retried; a denied request is not.
+/// Transient errors (throttling, 5xx, broken connections) are retried; a denied request is not.
 pub async fn why_not_enabled(clients: &Clients) -> Result<Option<String>, AwsError> {
     clients.shared_answer(("BatchGetAccountStatus", "this account"), || asked_whether_enabled(clients)).await
 }
@@ -124,8 +124,7 @@ async fn why_role_may_not(clients: &Clients, nodes: &[NodeScan]) -> Result<Vec<S
     let (profiles, bare) = instance_profiles(clients, nodes).await?;
     let mut reasons = Vec::new();
     if !bare.is_empty() {
-        reasons
-            .push(format!("{} without an instance profile, so without a role for SSM and Inspector", bare.join(", ")));
+        reasons.push(format!("no instance profile, and so no role for SSM and Inspector, on {}", bare.join(", ")));
     }
     for profile in profiles {
         let ask = || why_profile_may_not(clients, &profile);
@@ -175,9 +174,9 @@ async fn instance_profiles(clients: &Clients, nodes: &[NodeScan]) -> Result<(BTr
     Ok((profiles, bare))
 }
 
-/// The [`ACTIONS`] that a role is not allowed to call. If the caller may not simulate policies, it looks for the managed policy itself.
+/// The [`ACTIONS`] that a role is not allowed to call. If the caller may not simulate policies, only the managed policy is looked for.
 async fn denied_actions(clients: &Clients, arn: &str, role: &str) -> Result<Vec<String>, AwsError> {
-    // Each node group has an instance profile of its own, and all of a run have one role.
+    // Each node group has an instance profile of its own, but all node groups of a run have the same role.
     clients.shared_answer(("SimulatePrincipalPolicy", arn), || asked_what_is_denied(clients, arn, role)).await
 }
 
@@ -221,11 +220,11 @@ async fn has_managed_policy(clients: &Clients, role: &str) -> Result<bool, AwsEr
 /// How Inspector sees an instance.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Coverage {
-    /// It has no row yet.
+    /// Inspector does not list it yet.
     Unseen,
-    /// It scans it.
+    /// Inspector scans it.
     Active,
-    /// It does not, and its word for why.
+    /// Inspector does not scan it, for this reason, as Inspector words it.
     Inactive(String),
 }
 
@@ -259,8 +258,8 @@ fn obstacle(ping: Option<&str>, coverage: Option<&Coverage>) -> Obstacle {
         (Some("Online"), _) if matches!(coverage, None | Some(Coverage::Active)) => Obstacle::None,
         (Some("Online"), _) => Obstacle::Soon,
         (other, _) => Obstacle::NotYet(format!(
-            "its SSM agent is {}; Inspector scans through SSM, so the node role needs AmazonSSMManagedInstanceCore and the node a way to \
-             the endpoints ssm, ssmmessages and ec2messages",
+            "its SSM agent is {}; Inspector scans through SSM, so the node role needs AmazonSSMManagedInstanceCore, and the node must \
+             reach the endpoints ssm, ssmmessages and ec2messages",
             other.unwrap_or("not managed by SSM")
         )),
     }

@@ -193,7 +193,7 @@ async fn read(
     Ok(Ended::Rows(Scanned { rows, benchmark, expected, note }))
 }
 
-/// The deadline has passed: nothing was evaluated, and says nothing about the image.
+/// The deadline has passed, and nothing was evaluated. That says nothing about the image.
 async fn late(request: &Request<'_>, clients: &Clients, nodes: &[NodeScan], last: Option<Summary>) -> Ended {
     let within = request.variant.timeouts.os_scan.as_secs();
     let seen = match last {

@@ -31,7 +31,7 @@ pub(super) fn found(text: &str) -> Result<Found, String> {
             path: line.trim_start_matches("content ").to_owned(),
             profiles: lines.filter_map(|line| line.strip_prefix("profile ")).map(str::to_owned).collect(),
         }),
-        other => Err(format!("asking for oscap gave '{}'", other.unwrap_or_default())),
+        other => Err(format!("the script that looks for oscap printed '{}'", other.unwrap_or_default())),
     }
 }
 
