@@ -77,7 +77,7 @@ pub async fn wait_online(
 ) -> Result<BTreeMap<String, String>, AwsError> {
     let until = Instant::now() + amiproof_time::scaled(within);
     loop {
-        let status = recent_status(clients, instance_ids).await?;
+        let status = ping_status(clients, instance_ids).await?;
         let all = instance_ids.iter().all(|id| status.get(id).is_some_and(|status| status == "Online"));
         if all || Instant::now() >= until {
             return Ok(status);
